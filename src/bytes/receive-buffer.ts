@@ -1,0 +1,61 @@
+/**
+ * The octets that a parser could not use yet, in one run.
+ *
+ * Holds nothing while empty: the common case is that every read is consumed whole. Memory is only
+ * ever appended to, never moved or reused, so that a view of its octets, once handed out by a
+ * parser, stays true. Used by the protocols for a partial head or chunk line, or while they stand
+ * still.
+ */
+const LEAST_CAPACITY = 512;
+const EMPTY = new Uint8Array(0);
+
+export class ReceiveBuffer {
+  /** The run is `bytes` from `start` to `end`. */
+  bytes: Uint8Array = EMPTY;
+  start = 0;
+  end = 0;
+
+  get length(): number {
+    return this.end - this.start;
+  }
+
+  /** Copies octets to the end of the run. */
+  append(source: Uint8Array, from: number, to: number): void {
+    const added = to - from;
+    if (added === 0) return;
+    if (this.end + added > this.bytes.length) this.#grow(added);
+    this.bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), this.end);
+    this.end += added;
+  }
+
+  /** Drops octets from the front of the run. */
+  consume(octets: number): void {
+    this.start += octets;
+    if (this.start === this.end) this.clear();
+  }
+
+  clear(): void {
+    this.bytes = EMPTY;
+    this.start = 0;
+    this.end = 0;
+  }
+
+  #grow(added: number): void {
+    const held = this.length;
+    // Doubling: a run that arrives octet by octet is copied at most twice in all.
+    const grown = new Uint8Array(Math.max(LEAST_CAPACITY, (held + added) * 2));
+    grown.set(this.bytes.subarray(this.start, this.end));
+    this.bytes = grown;
+    this.start = 0;
+    this.end = held;
+  }
+}
+
+/**
+ * Owns a part of a slab: a view, or a copy where a view would hold on to much more memory than it
+ * is worth (a 20-octet part must not keep 64 KiB alive).
+ */
+export function own(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const small = (end - start) * 8 < bytes.buffer.byteLength;
+  return small ? bytes.slice(start, end) : bytes.subarray(start, end);
+}

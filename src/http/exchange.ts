@@ -1,0 +1,129 @@
+/**
+ * The seam: one request and its answer, RFC 9110 above it, RFC 9112 or RFC 9113 below.
+ *
+ * A protocol makes an Exchange and hands it to `dispatch`, which runs the service and gives the
+ * answer back. What holds for every version (method rules, foreign authorities, what becomes of a
+ * handler's failure) stands here and nowhere else.
+ */
+import { PeerGoneError, ProtocolError } from '../errors.ts';
+import type { Fields } from './fields.ts';
+import { HttpError } from './http-error.ts';
+import { problem } from './problem.ts';
+import type { HttpRequest } from './request.ts';
+import { HttpResponse } from './response.ts';
+
+/** Answers a request, at once or later. One that returns without awaiting costs no promise. */
+export type Handler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+
+/** A handler around the next one. */
+export type Middleware = (
+  request: HttpRequest, next: Handler,
+) => HttpResponse | Promise<HttpResponse>;
+
+/** What a server serves. */
+export interface Service {
+  readonly handle: Handler;
+  /** Protocols that CONNECT may ask for on HTTP/2 (RFC 8441 §4), such as `websocket`. */
+  readonly connectProtocols?: readonly string[];
+}
+
+export interface Exchange {
+  readonly request: HttpRequest;
+  /** An interim response, in its turn. */
+  inform(status: number, fields: Fields): void;
+  /** The answer, once; later ones are dropped. */
+  respond(response: HttpResponse): void;
+  /** False: not HTTP/2, or the peer declined. */
+  push(target: string, fields: Fields): boolean;
+}
+
+/** Makes the answer to what a handler threw, and tells the program of it. */
+export type FailureAnswer = (error: unknown, request: HttpRequest) => HttpResponse;
+
+export interface DispatchOptions {
+  readonly failure: FailureAnswer;
+  /** Whether TRACE is answered (RFC 9110 §9.3.8); 405 by default. */
+  readonly allowTrace?: boolean | undefined;
+  /** Where given, a request for another authority is 421 (RFC 9110 §7.4). */
+  readonly authorities?: readonly string[] | undefined;
+}
+
+/** Runs a service for exchanges. */
+export function dispatcher(service: Service, options: DispatchOptions): (e: Exchange) => void {
+  const authorities = options.authorities && new Set(options.authorities.map(lowerCase));
+  return (exchange) => {
+    const { request } = exchange;
+    try {
+      const foreign = authorities !== undefined && !authorities.has(lowerCase(request.authority));
+      const answer = foreign
+        ? problem(421, 'this server does not answer for that authority (RFC 9110 §7.4)')
+        : request.method === 'TRACE'
+          ? trace(request, options.allowTrace === true)
+          : service.handle(request);
+      if (answer instanceof HttpResponse) exchange.respond(answer);
+      else answerLater(exchange, answer, options.failure);
+    } catch (error) {
+      exchange.respond(options.failure(error, request));
+    }
+  };
+}
+
+function answerLater(exchange: Exchange, answer: unknown, failure: FailureAnswer): void {
+  const fail = (error: unknown): void => exchange.respond(failure(error, exchange.request));
+  Promise.resolve(answer).then((response) => {
+    if (response instanceof HttpResponse) exchange.respond(response);
+    else fail(new TypeError(NOT_A_RESPONSE));
+  }, fail);
+}
+
+const NOT_A_RESPONSE = 'a handler must return an HttpResponse, or a promise of one';
+
+/**
+ * The answers to failures: `onError`'s where given, else an HttpError's own status, else a 500 that
+ * tells nothing (RFC 9110 §15.6.1). `failed` hears of what the program broke, not of what it meant
+ * (HttpError) nor of what the peer broke.
+ */
+export function failureAnswers(
+  onError: FailureAnswer | undefined, failed: (error: unknown, request: HttpRequest) => void,
+): FailureAnswer {
+  return (error, request) => {
+    const meant = error instanceof HttpError || error instanceof ProtocolError ||
+      error instanceof PeerGoneError;
+    if (!meant) failed(error, request);
+    if (onError === undefined) return plainAnswer(error);
+    try {
+      const response = onError(error, request);
+      if (response instanceof HttpResponse) return response;
+      throw new TypeError('onError must return an HttpResponse');
+    } catch (second) {
+      failed(second, request);
+      return plainAnswer(error);
+    }
+  };
+}
+
+function plainAnswer(error: unknown): HttpResponse {
+  return error instanceof HttpError
+    ? problem(error.status, error.message, error.fields)
+    : problem(500, 'the server failed to answer this request (RFC 9110 §15.6.1)');
+}
+
+/** Fields that a TRACE must not send back (RFC 9110 §9.3.8). */
+const SENSITIVE = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
+
+function trace(request: HttpRequest, allowed: boolean): HttpResponse {
+  if (!allowed) {
+    const detail = 'TRACE is off on this server (RFC 9110 §9.3.8)';
+    return problem(405, detail, { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' });
+  }
+  const lines = [...request.fields]
+    .filter(([name]) => !SENSITIVE.has(name))
+    .map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `TRACE ${request.target} HTTP/${request.version}\r\n${lines.join('')}\r\n`;
+  const octets = Uint8Array.from(head, (character) => character.charCodeAt(0));
+  return new HttpResponse(200, { 'content-type': 'message/http' }, octets);
+}
+
+function lowerCase(text: string): string {
+  return text.toLowerCase();
+}

@@ -1,0 +1,208 @@
+/**
+ * Messages as text (RFC 9112 §2.1): heads, chunk lines, trailers. Latin1 strings, since one string
+ * is the cheapest write on Node.
+ *
+ * An answer that can be given again is written once: its head, and its content where that is short,
+ * are remembered on it (`plan`), so that a second giving is one join around the date.
+ */
+import { Buffer } from 'node:buffer';
+import { decimal, isToken, latin1 } from '../bytes/ascii.ts';
+import { Fields, type FieldsInit } from '../http/fields.ts';
+import type { HttpResponse } from '../http/response.ts';
+import { hasNoContent, reasonPhrase } from '../http/status.ts';
+import { CHUNKED, UNTIL_CLOSE } from './framing.ts';
+
+/** The fields of the connection are the protocol's own (RFC 9110 §7.6.1); a handler's are dropped. */
+const CONNECTION_FIELDS = new Set([
+  'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding',
+]);
+/** Content up to here is joined to its head as text; longer content is never copied. */
+const JOINED_BYTES = 512;
+/** An answer's own Content-Length is not set. */
+const UNSET = -1;
+
+/** Fields as they stand in a head, remembered on them. */
+class WrittenFields {
+  readonly text: string;
+  readonly hasDate: boolean;
+  /** The handler's own Content-Length, or UNSET. */
+  readonly contentLength: number;
+  /** Whether the handler asks for the connection's end. */
+  readonly close: boolean;
+
+  constructor(fields: Fields) {
+    const length = fields.get('content-length');
+    this.contentLength = length === undefined ? UNSET : decimal(length);
+    if (length !== undefined && this.contentLength < 0) {
+      throw new TypeError(`content-length "${length}" is no count of octets (RFC 9110 §8.6)`);
+    }
+    this.hasDate = fields.has('date');
+    this.close = fields.get('connection')?.toLowerCase() === 'close';
+    let text = '';
+    for (const [name, value] of fields) {
+      if (!CONNECTION_FIELDS.has(name) && name !== 'content-length') text += `${name}: ${value}\r\n`;
+    }
+    this.text = text;
+  }
+}
+
+function written(fields: Fields): WrittenFields {
+  return (fields.http1 ??= new WrittenFields(fields)) as WrittenFields;
+}
+
+/** An answer whose content is at hand, ready but for its date. */
+export interface Plan {
+  /** The status line and all field lines but those of date and connection. */
+  readonly head: string;
+  /** The same up to where the value of date goes, and all that follows it. */
+  readonly upToDate: string;
+  readonly afterDate: string;
+  readonly hasDate: boolean;
+  readonly close: boolean;
+  /** Content that is joined to the head as latin1, or that follows it as octets. */
+  readonly text: string;
+  readonly bytes: Uint8Array | undefined;
+  /** Octets of content. */
+  readonly length: number;
+}
+
+/**
+ * The plan of an answer whose body is text, octets or null; remembered on the answer.
+ * Throws a TypeError where its own Content-Length is another than its body's.
+ */
+export function plan(response: HttpResponse): Plan {
+  return (response.http1 ??= makePlan(response)) as Plan;
+}
+
+function makePlan(response: HttpResponse): Plan {
+  const fields = written(response.fields);
+  const content = contentOf(response);
+  const contentLength = declared(response, fields, content.length);
+  const line = contentLength === UNSET ? '' : `content-length: ${contentLength}\r\n`;
+  const head = statusLine(response.status) + fields.text + line;
+  const joined = content.bytes === undefined ? content.text : '';
+  return {
+    head,
+    upToDate: fields.hasDate ? head : `${head}date: `,
+    afterDate: fields.hasDate ? `\r\n${joined}` : `\r\n\r\n${joined}`,
+    hasDate: fields.hasDate,
+    close: fields.close,
+    text: joined,
+    bytes: content.bytes,
+    length: content.length,
+  };
+}
+
+interface Content {
+  readonly text: string;
+  readonly bytes: Uint8Array | undefined;
+  readonly length: number;
+}
+
+const NO_CONTENT: Content = { text: '', bytes: undefined, length: 0 };
+
+function contentOf(response: HttpResponse): Content {
+  const { body } = response;
+  if (body === null || body.length === 0) return NO_CONTENT;
+  if (hasNoContent(response.status) || response.status === 205) return NO_CONTENT;
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body as Uint8Array;
+  if (bytes.length > JOINED_BYTES) return { text: '', bytes, length: bytes.length };
+  return { text: latin1(bytes, 0, bytes.length), bytes: undefined, length: bytes.length };
+}
+
+/** The Content-Length of an answer at hand, or UNSET where it has none (RFC 9110 §8.6). */
+function declared(response: HttpResponse, fields: WrittenFields, length: number): number {
+  const { status } = response;
+  if (status === 204 || status < 200) return UNSET;
+  // In answers to HEAD and in 304, it tells what GET would have brought.
+  if (status === 304 || (response.body === null && fields.contentLength > 0)) {
+    return fields.contentLength;
+  }
+  if (fields.contentLength !== UNSET && fields.contentLength !== length) throw mismatch(fields, length);
+  return length;
+}
+
+function mismatch(fields: WrittenFields, length: number): TypeError {
+  const says = `content-length says ${fields.contentLength}`;
+  return new TypeError(`${says}, the body has ${length} octets (RFC 9110 §8.6)`);
+}
+
+/** The text of a planned answer on a connection that persists. */
+export function planText(planned: Plan, date: string): string {
+  return planned.hasDate
+    ? planned.upToDate + planned.afterDate
+    : planned.upToDate + date + planned.afterDate;
+}
+
+/** The head of a planned answer with a `connection` line. */
+export function planHead(planned: Plan, date: string, connection: string): string {
+  const dateLine = planned.hasDate ? '' : `date: ${date}\r\n`;
+  return `${planned.head}${connectionLine(connection)}${dateLine}\r\n`;
+}
+
+/** How a pulled body is framed: octets, CHUNKED, UNTIL_CLOSE. */
+export function streamFraming(
+  response: HttpResponse, length: number | undefined, minor: number,
+): number {
+  const own = written(response.fields).contentLength;
+  if (own !== UNSET && length !== undefined && own !== length) {
+    throw mismatch(written(response.fields), length);
+  }
+  if (own !== UNSET) return own;
+  return length ?? (minor === 0 ? UNTIL_CLOSE : CHUNKED);
+}
+
+/** The head of an answer whose body is pulled. `connection` is '' to persist. */
+export function streamHead(
+  response: HttpResponse, framing: number, date: string, connection: string,
+): string {
+  const fields = written(response.fields);
+  const dateLine = fields.hasDate ? '' : `date: ${date}\r\n`;
+  return statusLine(response.status) + fields.text + framingLine(framing) +
+    `${connectionLine(connection)}${dateLine}\r\n`;
+}
+
+function framingLine(framing: number): string {
+  if (framing === CHUNKED) return 'transfer-encoding: chunked\r\n';
+  return framing === UNTIL_CLOSE ? '' : `content-length: ${framing}\r\n`;
+}
+
+/** Whether an answer's fields ask for the end of the connection. */
+export function asksToClose(response: HttpResponse): boolean {
+  return written(response.fields).close;
+}
+
+/** The head of an answer that has no framing: interim ones, 101, a 2xx to CONNECT. */
+export function bareHead(status: number, fields: Fields, connection = ''): string {
+  return `${statusLine(status)}${written(fields).text}${connectionLine(connection)}\r\n`;
+}
+
+function connectionLine(value: string): string {
+  return value === '' ? '' : `connection: ${value}\r\n`;
+}
+
+const STATUS_LINES: string[] = [];
+
+function statusLine(status: number): string {
+  return (STATUS_LINES[status] ??= `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
+}
+
+/** The line before the data of a chunk (RFC 9112 §7.1); CRLF follows the data. */
+export function chunkLine(octets: number): string {
+  return `${octets.toString(16)}\r\n`;
+}
+
+/** The last chunk, and the trailers if any (RFC 9112 §7.1.2). */
+export function lastChunk(trailers: Fields | undefined): string {
+  if (trailers === undefined || trailers.size === 0) return '0\r\n\r\n';
+  return `0\r\n${written(trailers).text}\r\n`;
+}
+
+/** A request's head, for clients; framing fields are the caller's. Throws a TypeError as Fields. */
+export function requestHead(method: string, target: string, init: FieldsInit): string {
+  if (!isToken(method)) throw new TypeError(`method "${method}" is not a token (RFC 9110 §9.1)`);
+  if (!/^[!-~]+$/.test(target)) throw new TypeError('a target is visible ASCII (RFC 9112 §3.2)');
+  let text = `${method} ${target} HTTP/1.1\r\n`;
+  for (const [name, value] of Fields.from(init)) text += `${name}: ${value}\r\n`;
+  return `${text}\r\n`;
+}

@@ -1,0 +1,160 @@
+/**
+ * The head of a request (RFC 9112 §3): octets in, a reused RequestHead out.
+ *
+ *     method SP request-target SP "HTTP/" DIGIT "." DIGIT CRLF, then field lines
+ *
+ * Parses a whole head in one pass from its first octet; a partial one gives MORE, and is parsed again
+ * when `limitAt` is reached or another line has come. Framing is framing.ts's, meaning is http/'s.
+ */
+import { CR, LF, SP, TARGET, TOKEN, latin1 } from '../bytes/ascii.ts';
+import { ConnectionError } from '../errors.ts';
+import type { Fields } from '../http/fields.ts';
+import type { Limits } from '../limits.ts';
+import { FieldLines, MORE, hex, parseFieldLines, type SectionBounds } from './field-lines.ts';
+
+/** A method longer than this is nobody's (the longest registered one has 17 octets). */
+const METHOD_BYTES_MAX = 32;
+/** ` HTTP/1.1` without the space. */
+const VERSION_BYTES = 8;
+
+/** The bounds of a head, prepared once from the limits. */
+export interface HeadBounds {
+  readonly lineBytes: number;
+  readonly leadingEmptyLines: number;
+  readonly section: SectionBounds;
+}
+
+export function headBounds(limits: Limits): HeadBounds {
+  return {
+    lineBytes: limits.requestLineBytes,
+    leadingEmptyLines: limits.leadingEmptyLines,
+    section: {
+      bytes: limits.fieldSectionBytes, bytesName: 'fieldSectionBytes',
+      lines: limits.fieldLines, linesName: 'fieldLines',
+    },
+  };
+}
+
+/** What a head said. Overwritten by the next parse; `fields` hands its lines on. */
+export class RequestHead {
+  method = '';
+  target = '';
+  /** The digit after the point: 0, or 1 for every later 1.x (RFC 9110 §2.5). */
+  minor = 1;
+  text = '';
+  readonly lines = new FieldLines();
+  /** The count of octets from the start at which a partial head is worth another parse. */
+  limitAt = 0;
+
+  takeFields(): Fields {
+    return this.lines.take(this.text);
+  }
+}
+
+/**
+ * Parses a request head at `start`. Returns the offset after its empty line, or MORE. Throws a
+ * ConnectionError: 400, 414, 431, 501 (no such method) or 505, naming the limit or the section.
+ */
+export function parseRequestHead(
+  bytes: Uint8Array, start: number, end: number, bounds: HeadBounds, head: RequestHead,
+): number {
+  const lineStart = skipEmptyLines(bytes, start, end, bounds.leadingEmptyLines);
+  const limit = lineStart + bounds.lineBytes;
+  head.limitAt = limit - start;
+  if (lineStart >= end || (bytes[lineStart] === CR)) return MORE;
+
+  const methodEnd = scanMethod(bytes, lineStart, Math.min(end, limit));
+  if (methodEnd === MORE) return MORE;
+  const targetEnd = scanTarget(bytes, methodEnd + 1, end, limit, bounds);
+  if (targetEnd === MORE) return MORE;
+  const versionAt = targetEnd + 1;
+  if (versionAt + VERSION_BYTES > limit) throw tooLong(bounds);
+  if (versionAt + VERSION_BYTES + 2 > end) return MORE;
+  head.minor = parseVersion(bytes, versionAt);
+
+  const sectionAt = versionAt + VERSION_BYTES + 2;
+  const next = parseFieldLines(bytes, sectionAt, end, lineStart, bounds.section, head.lines);
+  if (next === MORE) {
+    head.limitAt = head.lines.limitAt - start;
+    return MORE;
+  }
+  const text = latin1(bytes, lineStart, next);
+  head.text = text;
+  head.method = methodName(text, methodEnd - lineStart);
+  head.target = text.slice(methodEnd - lineStart + 1, targetEnd - lineStart);
+  return next;
+}
+
+/** Robustness for a CRLF too many after the last content (RFC 9112 §2.2). */
+function skipEmptyLines(bytes: Uint8Array, start: number, end: number, most: number): number {
+  let at = start;
+  for (let lines = 0; at < end && bytes[at] === CR; lines++) {
+    if (lines === most) {
+      throw new ConnectionError(400, 'over leadingEmptyLines before a request (RFC 9112 §2.2)');
+    }
+    if (at + 1 >= end) return at;
+    if (bytes[at + 1] !== LF) {
+      throw new ConnectionError(400, 'CR without LF before a request (RFC 9112 §2.2)');
+    }
+    at += 2;
+  }
+  return at;
+}
+
+function scanMethod(bytes: Uint8Array, start: number, stop: number): number {
+  let at = start;
+  while (at < stop && TOKEN[bytes[at] as number] === 1) at++;
+  if (at - start > METHOD_BYTES_MAX) {
+    throw new ConnectionError(501, 'no method is that long (RFC 9110 §9.1)');
+  }
+  if (at === stop) return MORE;
+  if (bytes[at] !== SP || at === start) {
+    throw new ConnectionError(400, `octet ${hex(bytes[at] as number)} in the method (RFC 9112 §3.1)`);
+  }
+  return at;
+}
+
+function scanTarget(
+  bytes: Uint8Array, start: number, end: number, limit: number, bounds: HeadBounds,
+): number {
+  const stop = Math.min(end, limit);
+  let at = start;
+  while (at < stop && TARGET[bytes[at] as number] === 1) at++;
+  if (at >= stop) {
+    if (stop === limit) throw tooLong(bounds);
+    return MORE;
+  }
+  const octet = bytes[at] as number;
+  if (octet === SP && at > start) return at;
+  if (octet === CR || octet === LF) {
+    throw new ConnectionError(400, 'a request line without target or version (RFC 9112 §3)');
+  }
+  throw new ConnectionError(400, `octet ${hex(octet)} in the request target (RFC 9112 §3.2)`);
+}
+
+function parseVersion(bytes: Uint8Array, at: number): number {
+  const major = (bytes[at + 5] as number) - 0x30;
+  const minor = (bytes[at + 7] as number) - 0x30;
+  const named = bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 &&
+    bytes[at + 3] === 0x50 && bytes[at + 4] === 0x2f && bytes[at + 6] === 0x2e;
+  if (!named || major < 0 || major > 9 || minor < 0 || minor > 9) {
+    throw new ConnectionError(400, 'the version is not HTTP/DIGIT.DIGIT (RFC 9112 §2.3)');
+  }
+  if (bytes[at + VERSION_BYTES] !== CR || bytes[at + VERSION_BYTES + 1] !== LF) {
+    throw new ConnectionError(400, 'a request line does not end in CRLF (RFC 9112 §3)');
+  }
+  if (major !== 1) {
+    throw new ConnectionError(505, `HTTP/${major}.${minor} is not spoken here (RFC 9110 §15.6.6)`);
+  }
+  return minor === 0 ? 0 : 1;
+}
+
+/** The commonest method without a new string. */
+function methodName(text: string, length: number): string {
+  return length === 3 && text.startsWith('GET') ? 'GET' : text.slice(0, length);
+}
+
+function tooLong(bounds: HeadBounds): ConnectionError {
+  const message = `the request line is over requestLineBytes, ${bounds.lineBytes} octets`;
+  return new ConnectionError(414, `${message} (RFC 9112 §3)`);
+}

@@ -1,0 +1,19 @@
+/** The public face of wirestack. Re-exports only. */
+export {
+  Server, createServer,
+  type CloseOptions, type RequestRecord, type ServerEvents, type ServerOptions,
+} from './server/server.ts';
+export type { Counters } from './server/connection-manager.ts';
+export type { ListenTarget } from './server/listener.ts';
+export { DEFAULT_LIMITS, type Limits } from './limits.ts';
+export { ConnectionError, PeerGoneError, ProtocolError, StreamError } from './errors.ts';
+export { Fields, type FieldValue, type FieldsInit } from './http/fields.ts';
+export { HttpError } from './http/http-error.ts';
+export { HttpRequest, type HttpVersion } from './http/request.ts';
+export { HttpResponse } from './http/response.ts';
+export { problem } from './http/problem.ts';
+export { PULL_BYTES, type Body, type BodySource, type RequestBody } from './http/body.ts';
+export type { Handler, Middleware, Service } from './http/exchange.ts';
+export type {
+  Clock, ConnectionTransport, Peer, Protocol, ProtocolFactory, TlsFacts, Transport,
+} from './protocol.ts';

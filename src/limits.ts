@@ -1,0 +1,134 @@
+/**
+ * Every number that defends the server, in one place: unit last in the name, the default, and
+ * whose number it is. Read by protocols and by the connection manager; set by
+ * `createServer(service, { limits })`. One strict mode: a limit can be moved, a check cannot.
+ */
+
+/** All limits and timeouts. Octets are counted on the wire; times are in ms of Clock.now(). */
+export interface Limits {
+  /** Request line without CRLF, octets; 414 above (RFC 9112 §3 wants at least 8000). */
+  readonly requestLineBytes: number;
+  /** Field lines of a head with their CRLF, octets; 431 above (RFC 6585 §5). */
+  readonly fieldSectionBytes: number;
+  /** Field lines of a head; 431 above. 100 as h2o, hyper and uWebSockets. */
+  readonly fieldLines: number;
+  /** Empty lines skipped before a request line; 400 above (RFC 9112 §2.2). */
+  readonly leadingEmptyLines: number;
+  /** Trailer field lines with their CRLF, octets; 431 above. */
+  readonly trailerBytes: number;
+  /** Trailer field lines; 431 above. */
+  readonly trailerLines: number;
+  /** Chunk size with its extensions, octets; 400 above (RFC 9112 §7.1.1; CVE-2024-22019). */
+  readonly chunkLineBytes: number;
+  /** Chunk extensions of one message in sum, octets; 400 above (CVE-2023-39326). */
+  readonly chunkExtensionBytes: number;
+  /** Content of a request, octets; 413 above. Infinity: streamed content has no bound. */
+  readonly contentBytes: number;
+  /** Content that `bytes`, `text` and `json` collect in memory, octets; 413 above. */
+  readonly collectedBytes: number;
+  /** Content received and not yet read by the handler, octets, at which the peer is paused. */
+  readonly unreadBytes: number;
+
+  /** From accept to the first octet; then closed without a word. */
+  readonly firstOctetMs: number;
+  /** From the first octet of a head to its end, whatever the progress; 408 (CVE-2007-6750). */
+  readonly headMs: number;
+  /** From the first octet of a request to the last of its content; 408. 300 s as Node. */
+  readonly requestMs: number;
+  /** Least mean rate of content, octets a second; 408 below. Kestrel's number. */
+  readonly bodyRateBytesPerSecond: number;
+  /** How long content may be slower than that. Kestrel's number. */
+  readonly bodyRateGraceMs: number;
+  /** A persistent connection with nothing to do; above the 60 s of common load balancers. */
+  readonly idleMs: number;
+  /** Requests of one connection; the last one is answered with `Connection: close`. */
+  readonly requestsPerConnection: number;
+  /** Requests of one HTTP/1.1 connection received and not yet answered (RFC 9112 §9.3.2). */
+  readonly pipelinedRequests: number;
+  /** Requests parsed by one entry; then other connections have their turn. */
+  readonly requestsPerEntry: number;
+  /** Interim responses of one request. */
+  readonly interimResponses: number;
+  /** Content that is still due after an early answer and is worth reading to keep the connection. */
+  readonly discardedBytes: number;
+
+  /** Octets queued on a connection before `write` says false. Measured: half costs 2/5 of speed. */
+  readonly writeQueueBytes: number;
+  /** No octet taken by the peer for so long: the connection is destroyed (slow read). */
+  readonly writeStallMs: number;
+  /** Octets held on behalf of one connection, all protocols. */
+  readonly ledgerBytes: number;
+  /** After our FIN, how long the peer's octets are read and dropped (RFC 9112 §9.6). */
+  readonly lingerMs: number;
+  /** After our FIN, how many of the peer's octets are read and dropped. */
+  readonly lingerBytes: number;
+  /** Graceful close: how long what is begun may take. */
+  readonly drainMs: number;
+  /** Graceful close: how long an idle connection is watched for a request already on its way. */
+  readonly drainIdleMs: number;
+
+  /** Connections at once; undefined: derived from the limit of descriptors. */
+  readonly connections: number | undefined;
+  /** Connections at once from one address; Infinity: no bound. */
+  readonly connectionsPerAddress: number;
+}
+
+const KIB = 1024;
+
+export const DEFAULT_LIMITS: Limits = Object.freeze({
+  requestLineBytes: 8 * KIB,
+  fieldSectionBytes: 16 * KIB,
+  fieldLines: 100,
+  leadingEmptyLines: 2,
+  trailerBytes: 4 * KIB,
+  trailerLines: 32,
+  chunkLineBytes: 256,
+  chunkExtensionBytes: 4 * KIB,
+  contentBytes: Infinity,
+  collectedBytes: 1024 * KIB,
+  unreadBytes: 128 * KIB,
+  firstOctetMs: 10_000,
+  headMs: 15_000,
+  requestMs: 300_000,
+  bodyRateBytesPerSecond: 240,
+  bodyRateGraceMs: 5_000,
+  idleMs: 65_000,
+  requestsPerConnection: 100_000,
+  pipelinedRequests: 16,
+  requestsPerEntry: 32,
+  interimResponses: 8,
+  discardedBytes: 256 * KIB,
+  writeQueueBytes: 256 * KIB,
+  writeStallMs: 30_000,
+  ledgerBytes: 8 * KIB * KIB,
+  lingerMs: 2_000,
+  lingerBytes: 256 * KIB,
+  drainMs: 10_000,
+  drainIdleMs: 500,
+  connections: undefined,
+  connectionsPerAddress: Infinity,
+});
+
+/** Offsets in a head are kept in 16 bits (http1/field-lines.ts), so a head cannot be longer. */
+const HEAD_BYTES_MAX = 60 * KIB;
+
+/** The defaults with some replaced. Throws a TypeError that says which is unknown or not a count. */
+export function limitsFrom(changes: Partial<Limits> = {}): Limits {
+  for (const [name, value] of Object.entries(changes)) {
+    if (!(name in DEFAULT_LIMITS)) {
+      const known = Object.keys(DEFAULT_LIMITS).join(', ');
+      throw new TypeError(`unknown limit ${name}; known are ${known}`);
+    }
+    if (value === undefined) continue;
+    if (typeof value !== 'number' || !(value >= 0)) {
+      throw new TypeError(`limit ${name} must be a number of at least 0, not ${String(value)}`);
+    }
+  }
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  const limits: Limits = Object.freeze({ ...DEFAULT_LIMITS, ...Object.fromEntries(given) });
+  if (limits.requestLineBytes + limits.fieldSectionBytes > HEAD_BYTES_MAX) {
+    const sum = 'requestLineBytes + fieldSectionBytes';
+    throw new TypeError(`limits: ${sum} must not be over ${HEAD_BYTES_MAX} octets`);
+  }
+  return limits;
+}

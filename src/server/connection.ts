@@ -1,0 +1,458 @@
+/**
+ * A socket as a Transport: the one guard, the one way out, and the order of both (the laws of
+ * protocol.ts).
+ *
+ *     socket event, tick, turn -> #enter -> protocol -> #leave: flush, switch, one write, pause
+ *
+ * Everything that a protocol does inside an entry is only noted, and carried out by #leave; so no
+ * call of a Transport ever comes back before it returned.
+ */
+import type { Socket } from 'node:net';
+import { own } from '../bytes/receive-buffer.ts';
+import { WriteBuffer } from '../bytes/write-buffer.ts';
+import type { Limits } from '../limits.ts';
+import type {
+  Clock, ConnectionTransport, Peer, Protocol, ProtocolFactory, TlsFacts,
+} from '../protocol.ts';
+
+/** What a connection needs of the manager. */
+export interface ConnectionHost {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** Calls `turn` of the connection once, in a later turn of the loop. */
+  later(connection: Connection): void;
+  /** The connection holds so many octets more, or fewer. */
+  account(octets: number): void;
+  gone(connection: Connection): void;
+}
+
+/** A piece that the kernel takes at once or not: a write stall is seen piece by piece. */
+const PIECE_BYTES = 64 * 1024;
+
+const RECEIVE = 0;
+const PROCEED = 1;
+const DRAINED = 2;
+const EOF = 3;
+const TICK = 4;
+const SHUTDOWN = 5;
+const FLUSH = 6;
+type Entry = typeof RECEIVE | typeof PROCEED | typeof DRAINED | typeof EOF | typeof TICK |
+  typeof SHUTDOWN | typeof FLUSH;
+
+const NO_BYTES = new Uint8Array(0);
+
+export class Connection implements ConnectionTransport {
+  readonly peer: Peer;
+  /** When octets last came, of the clock. */
+  activeAt: number;
+  readonly #socket: Socket;
+  readonly #host: ConnectionHost;
+  readonly #out = new WriteBuffer();
+  readonly #taken: () => void;
+  #protocol: Protocol;
+
+  #inside = false;
+  #leaving = false;
+  #gathering = false;
+  #deferred = false;
+  /** `write` said false, and `drained` is owed. */
+  #owesDrained = false;
+  #drainedIsDue = false;
+  #wantsPause = false;
+  #isPaused = false;
+  #next: ProtocolFactory<ConnectionTransport> | undefined;
+  #rest: Uint8Array = NO_BYTES;
+
+  #sawEof = false;
+  #sawShutdown = false;
+  /** `end` was called; then: FIN was sent. */
+  #ended = false;
+  #finished = false;
+  #closed = false;
+  #cause: Error | undefined;
+  #lingerUntil = Infinity;
+  #lingered = 0;
+
+  /** Octets charged by the protocol, and octets queued as last accounted. */
+  #charged = 0;
+  #queuedAccounted = 0;
+  /** When the peer last took a piece, while it has some to take. */
+  #takenAt = 0;
+  #waits = false;
+
+  constructor(
+    socket: Socket, host: ConnectionHost, factory: ProtocolFactory<ConnectionTransport>,
+    tls?: TlsFacts,
+  ) {
+    this.#socket = socket;
+    this.#host = host;
+    this.peer = new SocketPeer(socket, tls);
+    this.activeAt = host.clock.now();
+    this.#taken = () => this.#pieceTaken();
+    socket.on('error', (error: Error) => this.#cause ??= error);
+    socket.on('close', () => this.#close());
+    socket.on('end', () => this.#eof());
+    socket.on('data', (bytes: Buffer) => this.#received(bytes));
+    this.#inside = true;
+    this.#protocol = factory(this);
+    this.#leave();
+  }
+
+  // Transport
+
+  get clock(): Clock {
+    return this.#host.clock;
+  }
+
+  get queuedBytes(): number {
+    return this.#out.length + this.#socket.writableLength;
+  }
+
+  write(octets: Uint8Array | string): boolean {
+    if (this.#ended || this.#closed) return true;
+    this.#out.push(octets);
+    this.#leaveSoon();
+    if (this.queuedBytes <= this.#host.limits.writeQueueBytes) return true;
+    this.#owesDrained = true;
+    return false;
+  }
+
+  keep(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    return own(bytes, start, end);
+  }
+
+  charge(octets: number): boolean {
+    if (this.#closed) return true;
+    this.#charged += octets;
+    this.#host.account(octets);
+    return this.#charged <= this.#host.limits.ledgerBytes;
+  }
+
+  pause(): void {
+    this.#wantsPause = true;
+    this.#leaveSoon();
+  }
+
+  resume(): void {
+    this.#wantsPause = false;
+    this.#leaveSoon();
+  }
+
+  defer(): void {
+    if (this.#deferred || this.#closed) return;
+    this.#deferred = true;
+    this.#host.later(this);
+  }
+
+  gather(): void {
+    this.#gathering = true;
+    this.#leaveSoon();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#leaveSoon();
+  }
+
+  destroy(cause?: Error): void {
+    if (this.#closed) return;
+    this.#ended = true;
+    this.#cause ??= cause;
+    this.#out.clear();
+    // A reset tells the peer that what it got is not all (RFC 9112 §8); FIN would look like an end.
+    if (cause === undefined || !this.#canReset) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  become(next: ProtocolFactory<ConnectionTransport>, rest: Uint8Array): void {
+    this.#next = next;
+    this.#rest = rest;
+    this.#leaveSoon();
+  }
+
+  // For the manager
+
+  /** Whether it can be closed without a loss. */
+  get idle(): boolean {
+    return this.#protocol.idle && this.queuedBytes === 0;
+  }
+
+  /** Octets held on behalf of this connection. */
+  get heldBytes(): number {
+    return this.#charged + this.#queuedAccounted;
+  }
+
+  /** What `defer` and an overflown queue asked for. */
+  turn(): void {
+    if (this.#drainedIsDue) {
+      this.#drainedIsDue = false;
+      this.#owesDrained = false;
+      this.#enter(DRAINED, NO_BYTES, 0);
+    }
+    if (this.#deferred) {
+      this.#deferred = false;
+      this.#enter(PROCEED, NO_BYTES, 0);
+    }
+  }
+
+  tick(now: number): void {
+    const { writeStallMs } = this.#host.limits;
+    if (this.#waits && now - this.#takenAt > writeStallMs) {
+      this.destroy(new Error(`the peer took nothing for writeStallMs, ${writeStallMs}`));
+    } else if (now >= this.#lingerUntil) {
+      this.destroy();
+    } else {
+      this.#enter(TICK, NO_BYTES, now);
+    }
+  }
+
+  shutdown(): void {
+    this.#sawShutdown = true;
+    this.#enter(SHUTDOWN, NO_BYTES, 0);
+  }
+
+  // Events
+
+  #received(bytes: Uint8Array): void {
+    if (!this.#ended) {
+      this.activeAt = this.#host.clock.now();
+      this.#enter(RECEIVE, bytes, 0);
+      return;
+    }
+    this.#lingered += bytes.length;
+    if (this.#lingered > this.#host.limits.lingerBytes) this.destroy();
+  }
+
+  #eof(): void {
+    this.#sawEof = true;
+    if (this.#finished) this.destroy();
+    else this.#enter(EOF, NO_BYTES, 0);
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#out.clear();
+    this.#accountQueue();
+    try {
+      this.#protocol.closed(this.#cause);
+    } catch {
+      // Nobody is left to tell: the connection is gone, and its protocol broken.
+    }
+    this.#giveBack();
+    this.#host.gone(this);
+  }
+
+  // The guard
+
+  #enter(entry: Entry, bytes: Uint8Array, now: number): void {
+    if (this.#closed || (this.#ended && entry !== FLUSH)) return;
+    this.#inside = true;
+    try {
+      const protocol = this.#protocol;
+      switch (entry) {
+        case RECEIVE: protocol.receive(bytes); break;
+        case PROCEED: protocol.proceed(); break;
+        case DRAINED: protocol.drained(); break;
+        case EOF: protocol.eof(); break;
+        case TICK: protocol.tick(now); break;
+        case SHUTDOWN: protocol.shutdown(); break;
+        case FLUSH: protocol.flush(); break;
+      }
+    } catch (cause) {
+      this.#failed(cause);
+    }
+    this.#leave();
+  }
+
+  #failed(cause: unknown): void {
+    try {
+      this.#protocol.failed(cause instanceof Error ? cause : new Error(String(cause)));
+    } catch (second) {
+      this.destroy(second as Error);
+    }
+  }
+
+  /** What was noted outside an entry is carried out at the end of the microtask queue. */
+  #leaveSoon(): void {
+    if (this.#inside || this.#leaving) return;
+    this.#leaving = true;
+    process.nextTick(() => {
+      this.#leaving = false;
+      if (!this.#closed) this.#leave();
+    });
+  }
+
+  #leave(): void {
+    this.#inside = true;
+    if (this.#gathering && !this.#closed) {
+      this.#gathering = false;
+      this.#enter(FLUSH, NO_BYTES, 0);
+      return;
+    }
+    while (this.#next !== undefined && !this.#closed) this.#switch(this.#next);
+    this.#inside = false;
+    this.#send();
+    if (this.#wantsPause !== this.#isPaused) this.#applyPause();
+  }
+
+  #switch(factory: ProtocolFactory<ConnectionTransport>): void {
+    const rest = this.#rest;
+    this.#next = undefined;
+    this.#rest = NO_BYTES;
+    this.#giveBack();
+    this.#wantsPause = false;
+    try {
+      this.#protocol = factory(this);
+    } catch (cause) {
+      this.destroy(cause as Error);
+      return;
+    }
+    try {
+      if (rest.length > 0) this.#protocol.receive(rest);
+      if (this.#sawEof && !this.#ended) this.#protocol.eof();
+      if (this.#sawShutdown && !this.#ended) this.#protocol.shutdown();
+    } catch (cause) {
+      this.#failed(cause);
+    }
+  }
+
+  /** Unix sockets have no reset, and Node throws when asked for one. */
+  get #canReset(): boolean {
+    return this.#socket.remoteFamily !== undefined;
+  }
+
+  #giveBack(): void {
+    this.#host.account(-this.#charged);
+    this.#charged = 0;
+  }
+
+  #applyPause(): void {
+    this.#isPaused = this.#wantsPause;
+    if (this.#isPaused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  // The way out
+
+  /** Gives the socket pieces as long as it takes them, and one to wait with. */
+  #send(): void {
+    const socket = this.#socket;
+    const out = this.#out;
+    if (out.length > 0) {
+      if (out.length > PIECE_BYTES || socket.writableLength > 0) this.#sendPieces();
+      else this.#sendAll();
+    }
+    this.#afterSending();
+  }
+
+  /** The common case: all leaves in one write of the kernel. */
+  #sendAll(): void {
+    const socket = this.#socket;
+    let piece = this.#out.take(PIECE_BYTES);
+    const corked = this.#out.length > 0;
+    if (corked) socket.cork();
+    for (; piece !== undefined; piece = this.#out.take(PIECE_BYTES)) {
+      socket.write(piece as string, 'latin1', this.#taken);
+    }
+    if (corked) socket.uncork();
+  }
+
+  #sendPieces(): void {
+    const socket = this.#socket;
+    while (this.#out.length > 0 && socket.writableLength <= PIECE_BYTES) {
+      socket.cork();
+      let room = PIECE_BYTES;
+      while (room > 0) {
+        const piece = this.#out.take(room);
+        if (piece === undefined) break;
+        room -= piece.length;
+        socket.write(piece as string, 'latin1', this.#taken);
+      }
+      socket.uncork();
+    }
+  }
+
+  #pieceTaken(): void {
+    if (this.#closed) return;
+    this.#takenAt = this.#host.clock.now();
+    if (this.#waits) this.#send();
+  }
+
+  #afterSending(): void {
+    const queued = this.queuedBytes;
+    if (queued === 0 && !this.#waits && !this.#ended) {
+      if (this.#owesDrained) this.#drainLater();
+      return;
+    }
+    if (queued > 0 && !this.#waits) this.#takenAt = this.#host.clock.now();
+    this.#waits = queued > 0;
+    this.#accountQueue();
+    if (this.#owesDrained && queued <= this.#host.limits.writeQueueBytes / 2) this.#drainLater();
+    if (this.#ended && this.#out.length === 0) this.#finish();
+  }
+
+  #drainLater(): void {
+    if (this.#drainedIsDue) return;
+    this.#drainedIsDue = true;
+    this.#host.later(this);
+  }
+
+  #accountQueue(): void {
+    const queued = this.#closed ? 0 : this.queuedBytes;
+    if (queued === this.#queuedAccounted) return;
+    this.#host.account(queued - this.#queuedAccounted);
+    this.#queuedAccounted = queued;
+  }
+
+  /** FIN after what is queued; then the peer is listened to for a while (RFC 9112 §9.6). */
+  #finish(): void {
+    if (this.#finished || this.#closed) return;
+    this.#finished = true;
+    this.#wantsPause = false;
+    if (this.#sawEof) {
+      this.#socket.end(() => this.#socket.destroy());
+    } else {
+      this.#lingerUntil = this.#host.clock.now() + this.#host.limits.lingerMs;
+      this.#socket.end();
+    }
+  }
+}
+
+/** Addresses are asked of the kernel only when somebody wants them, and then kept. */
+class SocketPeer implements Peer {
+  readonly secure: boolean;
+  readonly tls: TlsFacts | undefined;
+  readonly #socket: Socket;
+  #known: readonly [string, number, string, number] | undefined;
+
+  constructor(socket: Socket, tls: TlsFacts | undefined) {
+    this.#socket = socket;
+    this.tls = tls;
+    this.secure = tls !== undefined;
+  }
+
+  get address(): string {
+    return this.#ends[0];
+  }
+
+  get port(): number {
+    return this.#ends[1];
+  }
+
+  get localAddress(): string {
+    return this.#ends[2];
+  }
+
+  get localPort(): number {
+    return this.#ends[3];
+  }
+
+  get #ends(): readonly [string, number, string, number] {
+    const socket = this.#socket;
+    return (this.#known ??= [
+      socket.remoteAddress ?? '', socket.remotePort ?? 0,
+      socket.localAddress ?? '', socket.localPort ?? 0,
+    ]);
+  }
+}

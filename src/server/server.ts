@@ -1,0 +1,249 @@
+/**
+ * The server: composition root of the wire, and its life from listen to closed.
+ *
+ * Puts the parts together (listener, connection manager, negotiator, protocols, service) and tells
+ * the program what happens. It has no hot path of its own.
+ */
+import { clearTimeout, setTimeout } from 'node:timers';
+import { escapeControls } from '../bytes/ascii.ts';
+import type { ProtocolError } from '../errors.ts';
+import { dispatcher, failureAnswers, type Handler, type Service } from '../http/exchange.ts';
+import { problem } from '../http/problem.ts';
+import type { HttpRequest } from '../http/request.ts';
+import { HttpResponse } from '../http/response.ts';
+import type { Http1Exchange } from '../http1/exchange.ts';
+import { http1 } from '../http1/protocol.ts';
+import { limitsFrom, type Limits } from '../limits.ts';
+import type { Peer, Transport } from '../protocol.ts';
+import { ConnectionManager, type Counters } from './connection-manager.ts';
+import { Listener, type ListenTarget } from './listener.ts';
+import { negotiator } from './negotiator.ts';
+
+export interface ServerOptions {
+  /** Limits and timeouts other than the defaults. */
+  readonly limits?: Partial<Limits>;
+  /** Makes the answer to what a handler threw; default: its HttpError, or a plain 500. */
+  readonly onError?: (error: unknown, request: HttpRequest) => HttpResponse;
+  /** Makes the answer to what the wire refuses; default: a problem document (RFC 9457). */
+  readonly onRefusal?: (status: number, detail: string) => HttpResponse;
+  /** Authorities served, such as `example.com`; a request for another is 421 (RFC 9110 §7.4). */
+  readonly authorities?: readonly string[];
+  /** Answers TRACE (RFC 9110 §9.3.8); default false: 405. */
+  readonly allowTrace?: boolean;
+}
+
+/** One exchange that ended: enough for an access log. Text from the peer is escaped. */
+export interface RequestRecord {
+  readonly address: string;
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly version: string;
+  /** Of the answer; 0 where none was begun. */
+  readonly status: number;
+  /** Octets of content. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  /** Of the coarse clock. */
+  readonly durationMs: number;
+}
+
+export interface ServerEvents {
+  /** An exchange ended. */
+  request: RequestRecord;
+  /** The wire refused what a peer sent. */
+  refused: { readonly peer: Peer; readonly status: number; readonly detail: string };
+  /** A handler failed with something other than an HttpError, or accepting failed. */
+  error: { readonly error: unknown; readonly request: HttpRequest | undefined };
+  /** The stages of closing. */
+  drain: { readonly stage: 'begun' | 'forced' | 'done'; readonly connections: number };
+}
+
+type Listeners = { [Name in keyof ServerEvents]: ((event: ServerEvents[Name]) => void)[] };
+
+export interface CloseOptions {
+  /** How long what is begun may take; default `drainMs`. 0: no time at all. */
+  readonly timeoutMs?: number;
+}
+
+/** Makes a server of a handler, or of a Service such as an App. It listens when told to. */
+export function createServer(service: Handler | Service, options: ServerOptions = {}): Server {
+  return new Server(typeof service === 'function' ? { handle: service } : service, options);
+}
+
+export class Server {
+  /** Resolves when the server has closed, whatever closed it. */
+  readonly closed: Promise<void>;
+  readonly #service: Service;
+  readonly #options: ServerOptions;
+  readonly #limits: Limits;
+  readonly #listeners: Listeners = { request: [], refused: [], error: [], drain: [] };
+  readonly #manager: ConnectionManager;
+  readonly #listener: Listener;
+  #resolveClosed!: () => void;
+  #closing = false;
+  #force: (() => void) | undefined;
+  #host = '';
+
+  constructor(service: Service, options: ServerOptions) {
+    if (typeof service?.handle !== 'function') {
+      throw new TypeError('createServer needs a handler, or an object with a handle method');
+    }
+    this.#service = service;
+    this.#options = options;
+    this.#limits = limitsFrom(options.limits);
+    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+    this.#manager = new ConnectionManager(this.#limits, this.#protocols());
+    this.#listener = new Listener(
+      (socket) => this.#manager.accept(socket),
+      (error) => this.#acceptFailed(error),
+    );
+  }
+
+  /** Listens; resolves to this server. Rejects where the address cannot be had. */
+  async listen(target: ListenTarget | number = {}): Promise<this> {
+    const where = typeof target === 'number' ? { port: target } : target;
+    if (this.#closing) throw new Error('this server was closed; make another');
+    where.signal?.throwIfAborted();
+    await this.#listener.listen(where);
+    this.#host = where.host ?? '';
+    where.signal?.addEventListener('abort', () => void this.close(), { once: true });
+    return this;
+  }
+
+  /** Where it listens: `http://host:port`, or `unix:path`; '' when it does not. */
+  get url(): string {
+    const address = this.#listener.address;
+    if (address === null) return '';
+    if (typeof address === 'string') return `unix:${address}`;
+    const everywhere = ['', '::', '0.0.0.0'].includes(this.#host);
+    const host = everywhere ? 'localhost' : this.#host;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+  }
+
+  /** The port it listens on; 0 when it does not, or on a Unix socket. */
+  get port(): number {
+    const address = this.#listener.address;
+    return address === null || typeof address === 'string' ? 0 : address.port;
+  }
+
+  /** What it has done and holds, as of now. */
+  get counters(): Counters {
+    return this.#manager.counters;
+  }
+
+  /** Listens to an event. A listener that throws is an uncaught exception of the program. */
+  on<Name extends keyof ServerEvents>(
+    name: Name, listener: (event: ServerEvents[Name]) => void,
+  ): this {
+    if (!(name in this.#listeners)) {
+      throw new TypeError(`no event ${name}; known are ${Object.keys(this.#listeners).join(', ')}`);
+    }
+    this.#listeners[name].push(listener);
+    return this;
+  }
+
+  /**
+   * Closes gracefully: accepts no more, lets what is begun finish, then ends what is left. Calling
+   * again moves the deadline; a `timeoutMs` of 0 forces. Resolves when all connections are gone.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    const timeoutMs = options.timeoutMs ?? this.#limits.drainMs;
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#emit('drain', { stage: 'begun', connections: this.counters.connections });
+      this.#listener.close();
+      void this.#manager.shutdown().then(() => this.#done());
+    }
+    if (timeoutMs === 0) this.#destroyAll();
+    else this.#armForce(timeoutMs);
+    return this.closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #armForce(timeoutMs: number): void {
+    this.#force?.();
+    const timer = setTimeout(() => this.#destroyAll(), timeoutMs);
+    this.#force = () => clearTimeout(timer);
+  }
+
+  #destroyAll(): void {
+    const { connections } = this.counters;
+    if (connections === 0) return;
+    this.#emit('drain', { stage: 'forced', connections });
+    this.#manager.destroyAll(new Error('the server closed before the exchange was complete'));
+  }
+
+  #done(): void {
+    this.#force?.();
+    this.#emit('drain', { stage: 'done', connections: 0 });
+    this.#resolveClosed();
+  }
+
+  #protocols(): ReturnType<typeof http1> {
+    const { onError, authorities, allowTrace } = this.#options;
+    const failure = failureAnswers(onError, (error, request) => this.#failed(error, request));
+    const clear = http1({
+      limits: this.#limits,
+      dispatch: dispatcher(this.#service, { failure, authorities, allowTrace }),
+      failure,
+      refuse: (error, transport) => this.#refuse(error, transport),
+      completed: (exchange) => this.#completed(exchange),
+    });
+    return negotiator([], clear, this.#limits);
+  }
+
+  #refuse(error: ProtocolError, transport: Transport): HttpResponse {
+    const { code: status, message: detail } = error;
+    this.#emit('refused', { peer: transport.peer, status, detail });
+    const own = this.#options.onRefusal?.(status, detail);
+    return own ?? problem(status, detail);
+  }
+
+  #completed(exchange: Http1Exchange): void {
+    if (this.#listeners.request.length === 0) return;
+    const { request, response } = exchange;
+    this.#emit('request', {
+      address: exchange.peer.address,
+      method: escapeControls(request.method),
+      target: escapeControls(request.target),
+      authority: escapeControls(request.authority),
+      version: exchange.version,
+      status: exchange.started ? response?.status ?? 0 : 0,
+      receivedBytes: exchange.receivedBytes,
+      sentBytes: exchange.sentBytes,
+      durationMs: exchange.clock.now() - exchange.beganAt,
+    });
+  }
+
+  #failed(error: unknown, request: HttpRequest | undefined): void {
+    if (this.#listeners.error.length > 0) {
+      this.#emit('error', { error, request });
+      return;
+    }
+    // Nobody listens: the programmer must still see why a 500 was sent.
+    const what = request === undefined ? 'accept' : `${request.method} ${request.target}`;
+    const text = error instanceof Error ? error.stack ?? error.message : String(error);
+    process.stderr.write(`wirestack: ${escapeControls(what)} failed: ${text}\n`);
+  }
+
+  #acceptFailed(error: NodeJS.ErrnoException): void {
+    // Out of descriptors: the longest idle connection makes room for the next.
+    if (error.code === 'EMFILE' || error.code === 'ENFILE') this.#manager.evict();
+    this.#failed(error, undefined);
+  }
+
+  #emit<Name extends keyof ServerEvents>(name: Name, event: ServerEvents[Name]): void {
+    for (const listener of this.#listeners[name]) {
+      try {
+        listener(event);
+      } catch (error) {
+        // Not the connection's fault, so not for its guard: it is the program's to die of.
+        process.nextTick(() => { throw error; });
+      }
+    }
+  }
+}
