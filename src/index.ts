@@ -14,6 +14,10 @@ export { HttpResponse } from './http/response.ts';
 export { problem } from './http/problem.ts';
 export { PULL_BYTES, type Body, type BodySource, type RequestBody } from './http/body.ts';
 export type { Handler, Middleware, Service } from './http/exchange.ts';
+export {
+  evaluatePreconditions, isEntityTag, strongMatch, weakMatch, type Validators,
+} from './http/preconditions.ts';
+export { contentRange, ifRangeHolds, selectRanges, type ByteRange } from './http/ranges.ts';
 export type {
   Clock, ConnectionTransport, Peer, Protocol, ProtocolFactory, TlsFacts, Transport,
 } from './protocol.ts';

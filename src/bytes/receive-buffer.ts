@@ -56,6 +56,7 @@ export class ReceiveBuffer {
  * is worth (a 20-octet part must not keep 64 KiB alive).
  */
 export function own(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const small = (end - start) * 8 < bytes.buffer.byteLength;
-  return small ? bytes.slice(start, end) : bytes.subarray(start, end);
+  const part = bytes.subarray(start, end);
+  // Not slice(): on a Buffer that is a view as well.
+  return part.length * 8 < bytes.buffer.byteLength ? new Uint8Array(part) : part;
 }

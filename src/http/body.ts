@@ -6,6 +6,7 @@
  * `BodySink` and `BodyDemand` are the wire's side of a request's content.
  */
 import { Buffer } from 'node:buffer';
+import { PeerGoneError } from '../errors.ts';
 import { HttpError } from './http-error.ts';
 import { Fields } from './fields.ts';
 
@@ -105,13 +106,13 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
   }
 
   cancel(cause?: Error): void {
+    if (this.#ended && this.#pieces.length === 0) return;
     const unread = this.#pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (this.#failure === undefined && !(this.#ended && unread === 0)) {
-      this.#fail(cause ?? new Error('body: cancelled before its end'));
-    }
-    if (unread === 0) return;
     this.#pieces = [];
-    this.#demand?.consumed(unread);
+    if (this.#failure === undefined) {
+      this.#fail(cause ?? new PeerGoneError('the exchange ended before its content was read'));
+    }
+    if (unread > 0) this.#demand?.consumed(unread);
   }
 
   /** The trailer fields (RFC 9110 §6.5); empty until the content was read to its end. */

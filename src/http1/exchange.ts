@@ -174,11 +174,10 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   close(cause: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    const gone = cause ?? new PeerGoneError('the exchange is over');
-    if (this.#source !== undefined) this.#source.cancel(gone);
-    else if (!this.started) this.response?.cancel(gone);
+    if (this.#source !== undefined) this.#source.cancel(cause);
+    else if (!this.started) this.response?.cancel(cause);
     this.#source = undefined;
-    this.request.body.cancel(gone);
+    this.request.body.cancel(cause);
   }
 
   /** The connection is gone under it. */
@@ -274,7 +273,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
       ? fields
       : fields.with('upgrade', this.request.fields.get('upgrade') ?? '');
     this.started = true;
-    this.#host.write(connect ? bareHead(200, fields) : bareHead(101, named, 'upgrade'));
+    this.#host.write(connect ? bareHead(200, fields) : bareHead(101, named));
     this.#host.become(next);
     return true;
   }

@@ -42,7 +42,8 @@ class WrittenFields {
     for (const [name, value] of fields) {
       if (!CONNECTION_FIELDS.has(name) && name !== 'content-length') text += `${name}: ${value}\r\n`;
     }
-    this.text = text;
+    // Whoever sends Upgrade names it in Connection too (RFC 9110 §7.8).
+    this.text = fields.has('upgrade') ? `${text}connection: upgrade\r\n` : text;
   }
 }
 
@@ -54,9 +55,6 @@ function written(fields: Fields): WrittenFields {
 export interface Plan {
   /** The status line and all field lines but those of date and connection. */
   readonly head: string;
-  /** The same up to where the value of date goes, and all that follows it. */
-  readonly upToDate: string;
-  readonly afterDate: string;
   readonly hasDate: boolean;
   readonly close: boolean;
   /** Content that is joined to the head as latin1, or that follows it as octets. */
@@ -64,6 +62,9 @@ export interface Plan {
   readonly bytes: Uint8Array | undefined;
   /** Octets of content. */
   readonly length: number;
+  /** Head and text as last written on a connection that persists, and the date in it. */
+  whole: string;
+  date: string;
 }
 
 /**
@@ -80,17 +81,7 @@ function makePlan(response: HttpResponse): Plan {
   const contentLength = declared(response, fields, content.length);
   const line = contentLength === UNSET ? '' : `content-length: ${contentLength}\r\n`;
   const head = statusLine(response.status) + fields.text + line;
-  const joined = content.bytes === undefined ? content.text : '';
-  return {
-    head,
-    upToDate: fields.hasDate ? head : `${head}date: `,
-    afterDate: fields.hasDate ? `\r\n${joined}` : `\r\n\r\n${joined}`,
-    hasDate: fields.hasDate,
-    close: fields.close,
-    text: joined,
-    bytes: content.bytes,
-    length: content.length,
-  };
+  return { head, hasDate: fields.hasDate, close: fields.close, ...content, whole: '', date: '' };
 }
 
 interface Content {
@@ -127,14 +118,17 @@ function mismatch(fields: WrittenFields, length: number): TypeError {
   return new TypeError(`${says}, the body has ${length} octets (RFC 9110 §8.6)`);
 }
 
-/** The text of a planned answer on a connection that persists. */
+/** The head and text of a planned answer on a connection that persists: one a second is made. */
 export function planText(planned: Plan, date: string): string {
-  return planned.hasDate
-    ? planned.upToDate + planned.afterDate
-    : planned.upToDate + date + planned.afterDate;
+  if (planned.date === date) return planned.whole;
+  planned.date = date;
+  planned.whole = planHead(planned, date, '') + planned.text;
+  // Reading a character makes one flat string of the parts, once and not at each write.
+  planned.whole.charCodeAt(0);
+  return planned.whole;
 }
 
-/** The head of a planned answer with a `connection` line. */
+/** The head of a planned answer; `connection` is '' to persist. */
 export function planHead(planned: Plan, date: string, connection: string): string {
   const dateLine = planned.hasDate ? '' : `date: ${date}\r\n`;
   return `${planned.head}${connectionLine(connection)}${dateLine}\r\n`;
@@ -173,8 +167,8 @@ export function asksToClose(response: HttpResponse): boolean {
 }
 
 /** The head of an answer that has no framing: interim ones, 101, a 2xx to CONNECT. */
-export function bareHead(status: number, fields: Fields, connection = ''): string {
-  return `${statusLine(status)}${written(fields).text}${connectionLine(connection)}\r\n`;
+export function bareHead(status: number, fields: Fields): string {
+  return `${statusLine(status)}${written(fields).text}\r\n`;
 }
 
 function connectionLine(value: string): string {

@@ -410,6 +410,7 @@ export class Connection implements ConnectionTransport {
     if (this.#finished || this.#closed) return;
     this.#finished = true;
     this.#wantsPause = false;
+    if (this.#isPaused) this.#applyPause();
     if (this.#sawEof) {
       this.#socket.end(() => this.#socket.destroy());
     } else {
@@ -419,40 +420,29 @@ export class Connection implements ConnectionTransport {
   }
 }
 
-/** Addresses are asked of the kernel only when somebody wants them, and then kept. */
+/** The far end is asked of the kernel at once: after a reset it can no longer be told. */
 class SocketPeer implements Peer {
-  readonly secure: boolean;
+  readonly address: string;
+  readonly port: number;
   readonly tls: TlsFacts | undefined;
   readonly #socket: Socket;
-  #known: readonly [string, number, string, number] | undefined;
 
   constructor(socket: Socket, tls: TlsFacts | undefined) {
-    this.#socket = socket;
+    this.address = socket.remoteAddress ?? '';
+    this.port = socket.remotePort ?? 0;
     this.tls = tls;
-    this.secure = tls !== undefined;
+    this.#socket = socket;
   }
 
-  get address(): string {
-    return this.#ends[0];
-  }
-
-  get port(): number {
-    return this.#ends[1];
+  get secure(): boolean {
+    return this.tls !== undefined;
   }
 
   get localAddress(): string {
-    return this.#ends[2];
+    return this.#socket.localAddress ?? '';
   }
 
   get localPort(): number {
-    return this.#ends[3];
-  }
-
-  get #ends(): readonly [string, number, string, number] {
-    const socket = this.#socket;
-    return (this.#known ??= [
-      socket.remoteAddress ?? '', socket.remotePort ?? 0,
-      socket.localAddress ?? '', socket.localPort ?? 0,
-    ]);
+    return this.#socket.localPort ?? 0;
   }
 }

@@ -107,7 +107,7 @@ export class Server {
     where.signal?.throwIfAborted();
     await this.#listener.listen(where);
     this.#host = where.host ?? '';
-    where.signal?.addEventListener('abort', () => void this.close(), { once: true });
+    if (where.signal !== undefined) this.#closeOn(where.signal);
     return this;
   }
 
@@ -162,6 +162,12 @@ export class Server {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #closeOn(signal: AbortSignal): void {
+    const close = (): void => void this.close();
+    signal.addEventListener('abort', close, { once: true });
+    void this.closed.then(() => signal.removeEventListener('abort', close));
   }
 
   #armForce(timeoutMs: number): void {

@@ -84,7 +84,7 @@ export class MemoryTransport implements ConnectionTransport {
   }
 
   keep(bytes: Uint8Array, start: number, end: number): Uint8Array {
-    return bytes.slice(start, end);
+    return new Uint8Array(bytes.subarray(start, end));
   }
 
   charge(octets: number): boolean {
@@ -123,7 +123,7 @@ export class MemoryTransport implements ConnectionTransport {
 
   become(next: ProtocolFactory<ConnectionTransport>, rest: Uint8Array): void {
     this.#next = next;
-    this.#rest = rest.slice();
+    this.#rest = new Uint8Array(rest);
     this.#leaveIfOutside();
   }
 
@@ -223,7 +223,7 @@ export class MemoryTransport implements ConnectionTransport {
     while (!this.paused && !this.closed) {
       const bytes = this.#input.shift();
       if (bytes === undefined) break;
-      const lent = bytes.slice();
+      const lent = new Uint8Array(bytes);
       this.#enter(() => this.#protocol.receive(lent));
       lent.fill(SPOILED);
     }
@@ -286,7 +286,7 @@ export class MemoryTransport implements ConnectionTransport {
       const piece = this.#out.take(Math.min(this.#window, 64 * 1024));
       if (piece === undefined) break;
       this.#window -= piece.length;
-      this.#taken.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece.slice());
+      this.#taken.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : new Uint8Array(piece));
     }
     if (this.ended && this.#toldEof && this.#out.length === 0) this.#dying = true;
   }
