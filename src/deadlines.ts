@@ -1,9 +1,9 @@
 /**
  * The named moments of one protocol: "the head must be complete by then".
  *
- * Not a timer: somebody asks. A protocol holds one of these, sets and clears its moments as it goes,
- * and asks `expired` at each tick of the connection manager, four times a second. Times are those
- * of Clock.now(), in ms. A protocol has a handful of names, so two short arrays beat any map.
+ * Not a timer: somebody asks. A protocol holds one of these, sets and clears its moments as it
+ * goes, and asks `expired` at each tick of the connection manager, four times a second. Times are
+ * those of Clock.now(), in ms. A protocol has a handful of names, so two short arrays beat any map.
  */
 export class Deadlines<Name extends string> {
   readonly #names: Name[] = [];
@@ -45,7 +45,9 @@ export class Deadlines<Name extends string> {
     return index < 0 ? undefined : this.#times[index];
   }
 
-  /** The earliest moment that has come by `now`, which is then forgotten; undefined when none has. */
+  /**
+   * The earliest moment that has come by `now`, which is then forgotten; undefined when none has.
+   */
   expired(now: number): Name | undefined {
     if (now < this.#earliest) return undefined;
     const name = this.#names[this.#times.indexOf(this.#earliest)];

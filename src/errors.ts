@@ -35,3 +35,13 @@ export class StreamError extends ProtocolError {
 export class PeerGoneError extends Error {
   override readonly name = 'PeerGoneError';
 }
+
+/** What was thrown, as an Error: programs throw text, null, and objects that have no text. */
+export function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  try {
+    return new Error(String(thrown), { cause: thrown });
+  } catch {
+    return new Error('something that has no text was thrown', { cause: thrown });
+  }
+}

@@ -49,7 +49,9 @@ export interface Limits {
   readonly requestsPerEntry: number;
   /** Interim responses of one request. */
   readonly interimResponses: number;
-  /** Content that is still due after an early answer and is worth reading to keep the connection. */
+  /**
+   * Content that is still due after an early answer and is worth reading to keep the connection.
+   */
   readonly discardedBytes: number;
 
   /** Octets queued on a connection before `write` says false. Measured: half costs 2/5 of speed. */
@@ -111,11 +113,15 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
 
 /** Offsets in a head are kept in 16 bits (http1/field-lines.ts), so a head cannot be longer. */
 const HEAD_BYTES_MAX = 60 * KIB;
+/** A line has at least a name, a colon and CRLF; room for all of them is made beforehand. */
+const LINES_MAX = HEAD_BYTES_MAX / 4;
 
-/** The defaults with some replaced. Throws a TypeError that says which is unknown or not a count. */
+/**
+ * The defaults with some replaced. Throws a TypeError that says which is unknown or not a count.
+ */
 export function limitsFrom(changes: Partial<Limits> = {}): Limits {
   for (const [name, value] of Object.entries(changes)) {
-    if (!(name in DEFAULT_LIMITS)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) {
       const known = Object.keys(DEFAULT_LIMITS).join(', ');
       throw new TypeError(`unknown limit ${name}; known are ${known}`);
     }
@@ -123,12 +129,20 @@ export function limitsFrom(changes: Partial<Limits> = {}): Limits {
     if (typeof value !== 'number' || !(value >= 0)) {
       throw new TypeError(`limit ${name} must be a number of at least 0, not ${String(value)}`);
     }
+    if (!Number.isInteger(value) && value !== Infinity) {
+      throw new TypeError(`limit ${name} must be a whole number, not ${value}`);
+    }
   }
   const given = Object.entries(changes).filter(([, value]) => value !== undefined);
   const limits: Limits = Object.freeze({ ...DEFAULT_LIMITS, ...Object.fromEntries(given) });
-  if (limits.requestLineBytes + limits.fieldSectionBytes > HEAD_BYTES_MAX) {
-    const sum = 'requestLineBytes + fieldSectionBytes';
-    throw new TypeError(`limits: ${sum} must not be over ${HEAD_BYTES_MAX} octets`);
-  }
+  const head = limits.requestLineBytes + limits.fieldSectionBytes;
+  bound('requestLineBytes + fieldSectionBytes', head, HEAD_BYTES_MAX, 'octets');
+  bound('trailerBytes', limits.trailerBytes, HEAD_BYTES_MAX, 'octets');
+  bound('fieldLines', limits.fieldLines, LINES_MAX, 'lines');
+  bound('trailerLines', limits.trailerLines, LINES_MAX, 'lines');
   return limits;
+}
+
+function bound(name: string, value: number, most: number, unit: string): void {
+  if (value > most) throw new TypeError(`limits: ${name} must not be over ${most} ${unit}`);
 }

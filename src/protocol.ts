@@ -2,8 +2,8 @@
  * The one contract between the layers: what carries octets (Transport), and what gives them a
  * meaning (Protocol). Types only.
  *
- * A Protocol never sees a socket, a timer or an emitter, so that it runs as well in a test, a worker
- * or a browser. A Transport is a connection (server/connection.ts), its stand-in for tests
+ * A Protocol never sees a socket, a timer or an emitter, so that it runs as well in a test, a
+ * worker or a browser. A Transport is a connection (server/connection.ts), its stand-in for tests
  * (testing/memory-transport.ts), or the tunnel of an HTTP/2 stream (RFC 8441).
  *
  * The laws of re-entrancy, which every Transport keeps and every Protocol may lean on:
@@ -13,7 +13,8 @@
  *    protocol back in.
  * 2. Every entry (each method of Protocol) goes through one guard: what it throws becomes a call of
  *    `failed`, and what that throws destroys the connection. Nothing reaches the process.
- * 3. `become` acts at the end of the entry. The old protocol's charges are given back and it is told
+ * 3. `become` acts at the end of the entry. The old protocol's charges are given back and it is
+ * told
  *    nothing more; a pause ends; an end of input or a shutdown already seen is told to the next.
  * 4. What is written inside an entry leaves at its end, in one write; what user code writes outside
  *    one leaves at the end of the microtask queue.
@@ -79,7 +80,9 @@ export interface Transport {
   /** Stops and restarts `receive`. The octets of one read may still come after `pause`. */
   pause(): void;
   resume(): void;
-  /** Asks for one call of `proceed`, in a later turn. Asking again before it comes changes nothing. */
+  /**
+   * Asks for one call of `proceed`, in a later turn. Asking again before it comes changes nothing.
+   */
   defer(): void;
   /** Asks for one call of `flush`, before this turn's octets leave. */
   gather(): void;

@@ -1,8 +1,8 @@
 /**
  * Octets as ASCII: the character classes of the HTTP grammar as tables, and numbers in text.
  *
- * No protocol: who uses a class names its rule. Tables have one entry an octet, so that a scan is one
- * load and one branch. Grammar: RFC 9110 §5.6.2 (token), §5.5 (field value), RFC 3986 §2 (URI).
+ * No protocol: who uses a class names its rule. Tables have one entry an octet, so that a scan is
+ * one load and one branch. Grammar: RFC 9110 §5.6.2 (token), §5.5 (field value), RFC 3986 §2 (URI).
  */
 import { Buffer } from 'node:buffer';
 

@@ -24,7 +24,7 @@ export class ReceiveBuffer {
     const added = to - from;
     if (added === 0) return;
     if (this.end + added > this.bytes.length) this.#grow(added);
-    this.bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), this.end);
+    this.bytes.set(source.subarray(from, to), this.end);
     this.end += added;
   }
 
@@ -32,6 +32,14 @@ export class ReceiveBuffer {
   consume(octets: number): void {
     this.start += octets;
     if (this.start === this.end) this.clear();
+  }
+
+  /** Whether the run holds no octet but these two; the empty run does not either. */
+  isOnly(one: number, other: number): boolean {
+    for (let at = this.start; at < this.end; at++) {
+      if (this.bytes[at] !== one && this.bytes[at] !== other) return false;
+    }
+    return true;
   }
 
   clear(): void {

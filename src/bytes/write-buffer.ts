@@ -3,8 +3,8 @@
  *
  * Text (latin1) is joined as a string, the cheapest way on Node to one write (heads, chunk lines,
  * small bodies); short octets join it, long ones stay views and are never copied. `take` hands out
- * pieces of at most `max` octets, so that a slow reader's progress can be seen. Used by whoever owns
- * a socket, real or in memory.
+ * pieces of at most `max` octets, so that a slow reader's progress can be seen. Used by whoever
+ * owns a socket, real or in memory.
  */
 import { Buffer } from 'node:buffer';
 import { latin1 } from './ascii.ts';

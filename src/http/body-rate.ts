@@ -1,7 +1,7 @@
 /**
  * The least rate of content, of every version: a peer that sends it octet by octet holds a handler
- * for nothing (R-U-D-Y). The mean since the first wait counts, after a time of grace; while we do not
- * read, time stands still. Asked at each tick; `bodyRateBytesPerSecond` 0 lifts it.
+ * for nothing (R-U-D-Y). The mean since the first wait counts, after a time of grace; while we do
+ * not read, time stands still. Asked at each tick; `bodyRateBytesPerSecond` 0 lifts it.
  */
 import type { Limits } from '../limits.ts';
 

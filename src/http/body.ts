@@ -229,7 +229,8 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
 
   #tooLarge(limit: number): HttpError {
     this.cancel();
-    return new HttpError(413, `content is over collectedBytes, ${limit} octets (RFC 9110 §15.5.14)`);
+    const most = `${limit} octets (RFC 9110 §15.5.14)`;
+    return new HttpError(413, `content is over collectedBytes, ${most}`);
   }
 }
 
@@ -237,6 +238,15 @@ export function isBodySource(body: unknown): body is BodySource {
   const candidate = body as Partial<BodySource> | null;
   return typeof candidate === 'object' && candidate !== null &&
     typeof candidate.pull === 'function' && typeof candidate.cancel === 'function';
+}
+
+/** Drops a source. Its cleanup may fail: nobody is left whom that could concern. */
+export function cancelSource(source: BodySource, cause: Error | undefined): void {
+  try {
+    source.cancel(cause);
+  } catch {
+    // A program's own failure in letting go, after the exchange.
+  }
 }
 
 /** An iterable or a web stream as a source. Its own errors are its consumer's to answer for. */
@@ -256,8 +266,10 @@ export class IterableSource implements BodySource {
 
   cancel(): void {
     this.#rest = undefined;
-    // A generator's own cleanup may fail; nobody is left to be told.
-    this.#iterator.return?.().then(undefined, () => {});
+    const iterator = this.#iterator;
+    // An async function, so that whatever `return` does or gives becomes a promise to be ignored.
+    const leave = async (): Promise<unknown> => iterator.return?.();
+    leave().catch(() => {});
   }
 
   async #advance(max: number): Promise<Uint8Array | null> {

@@ -31,17 +31,23 @@ function fromParts(parts: Record<string, string>, now: number): number {
   const [day, hour, minute, second] = ['day', 'hour', 'minute', 'second']
     .map((name) => Number(parts[name])) as [number, number, number, number];
   const month = MONTHS.indexOf(parts['month'] ?? '');
-  let year = Number(parts['year']);
-  if (parts['year']?.length === 2) {
-    // A two-digit year over 50 years ahead is the latest past one (RFC 9110 §5.6.7).
-    const thisYear = new Date(now).getUTCFullYear();
-    year += thisYear - (thisYear % 100);
-    if (year > thisYear + 50) year -= 100;
-  }
   // 60 is a leap second, which POSIX time does not have.
   if (hour > 23 || minute > 59 || second > 60) return NaN;
+  const time = ((hour * 60 + minute) * 60 + Math.min(second, 59)) * 1000;
+  const year = Number(parts['year']);
+  if (parts['year']?.length !== 2) return midnight(year, month, day) + time;
+  // A time over 50 years ahead is the latest past one with those two digits (RFC 9110 §5.6.7).
+  const ahead = new Date(now);
+  ahead.setUTCFullYear(ahead.getUTCFullYear() + 50);
+  const century = new Date(now).getUTCFullYear() - new Date(now).getUTCFullYear() % 100;
+  const candidates = [century + 100, century, century - 100]
+    .map((base) => midnight(base + year, month, day) + time);
+  return candidates.find((candidate) => candidate <= ahead.getTime()) ?? NaN;
+}
+
+/** The start of a day, or NaN where the month has no such day. */
+function midnight(year: number, month: number, day: number): number {
   const date = new Date(0);
   date.setUTCFullYear(year, month, day);
-  if (date.getUTCDate() !== day) return NaN;
-  return date.getTime() + ((hour * 60 + minute) * 60 + Math.min(second, 59)) * 1000;
+  return date.getUTCDate() === day ? date.getTime() : NaN;
 }

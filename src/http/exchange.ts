@@ -50,11 +50,11 @@ export interface DispatchOptions {
 
 /** Runs a service for exchanges. */
 export function dispatcher(service: Service, options: DispatchOptions): (e: Exchange) => void {
-  const authorities = options.authorities && new Set(options.authorities.map(lowerCase));
+  const served = options.authorities && new Set(options.authorities.map(lowerCase));
   return (exchange) => {
     const { request } = exchange;
     try {
-      const foreign = authorities !== undefined && !authorities.has(lowerCase(request.authority));
+      const foreign = served !== undefined && !isServed(request, served);
       const answer = foreign
         ? problem(421, 'this server does not answer for that authority (RFC 9110 §7.4)')
         : request.method === 'TRACE'
@@ -90,22 +90,28 @@ export function failureAnswers(
     const meant = error instanceof HttpError || error instanceof ProtocolError ||
       error instanceof PeerGoneError;
     if (!meant) failed(error, request);
-    if (onError === undefined) return plainAnswer(error);
-    try {
-      const response = onError(error, request);
-      if (response instanceof HttpResponse) return response;
-      throw new TypeError('onError must return an HttpResponse');
-    } catch (second) {
-      failed(second, request);
-      return plainAnswer(error);
+    for (const answer of onError === undefined ? [ownAnswer] : [onError, ownAnswer]) {
+      try {
+        const response = answer(error, request);
+        if (response instanceof HttpResponse) return response;
+        throw new TypeError('onError must return an HttpResponse');
+      } catch (second) {
+        failed(second, request);
+      }
     }
+    return plainAnswer();
   };
 }
 
-function plainAnswer(error: unknown): HttpResponse {
-  return error instanceof HttpError
-    ? problem(error.status, error.message, error.fields)
-    : problem(500, 'the server failed to answer this request (RFC 9110 §15.6.1)');
+/** The answer that an HttpError asks for; throws where its status or fields cannot be written. */
+function ownAnswer(error: unknown): HttpResponse {
+  if (!(error instanceof HttpError)) return plainAnswer();
+  return problem(error.status, error.message, error.fields);
+}
+
+/** Says that the server failed, and nothing else. */
+export function plainAnswer(): HttpResponse {
+  return problem(500, 'the server failed to answer this request (RFC 9110 §15.6.1)');
 }
 
 /** Fields that a TRACE must not send back (RFC 9110 §9.3.8). */
@@ -122,6 +128,14 @@ function trace(request: HttpRequest, allowed: boolean): HttpResponse {
   const head = `TRACE ${request.target} HTTP/${request.version}\r\n${lines.join('')}\r\n`;
   const octets = Uint8Array.from(head, (character) => character.charCodeAt(0));
   return new HttpResponse(200, { 'content-type': 'message/http' }, octets);
+}
+
+/** Whether an authority is one of those served; a default port goes without saying. */
+function isServed(request: HttpRequest, served: ReadonlySet<string>): boolean {
+  const authority = lowerCase(request.authority);
+  const port = request.scheme === 'https' ? 443 : 80;
+  const bare = authority.replace(new RegExp(`:(?:${port})?$`), '');
+  return served.has(authority) || served.has(bare) || served.has(`${bare}:${port}`);
 }
 
 function lowerCase(text: string): string {

@@ -1,9 +1,10 @@
 /**
  * Field lines (RFC 9110 §5): an immutable, ordered list of names and values.
  *
- * Two origins, one reading: lines that a program wrote are arrays, checked when they are made; lines
- * that a parser received stay offsets into the text of their head until somebody asks, because most
- * handlers ask for few. Names compare without case and read as lower case; values are latin1 text.
+ * Two origins, one reading: lines that a program wrote are arrays, checked when they are made;
+ * lines that a parser received stay offsets into the text of their head until somebody asks,
+ * because most handlers ask for few. Names compare without case and read as lower case; values are
+ * latin1 text.
  */
 import { FIELD_VALUE, equalsIgnoringCase, escapeControls, isAll, isToken } from '../bytes/ascii.ts';
 
@@ -136,7 +137,9 @@ export class Fields implements Iterable<[string, string]> {
     }
   }
 
-  /** For logs and JSON: names to values, on a null prototype (`__proto__` is a name like others). */
+  /**
+   * For logs and JSON: names to values, on a null prototype (`__proto__` is a name like others).
+   */
   toJSON(): Record<string, string> {
     const object = Object.create(null) as Record<string, string>;
     for (const [name] of this) {
@@ -201,31 +204,34 @@ function addLine(names: string[], values: string[], name: string, value: string 
   }
   names.push(name.toLowerCase());
   // Space around a value is not part of it (RFC 9110 §5.5); trim() would take obs-text too.
-  values.push(text.replace(/^[ \t]+|[ \t]+$/g, ''));
+  values.push(trimOws(text));
 }
 
 /**
- * The members of a comma-separated list (RFC 9110 §5.6.1), without the space around them and without
- * empty ones; commas inside a quoted string do not part.
+ * The members of a comma-separated list (RFC 9110 §5.6.1), without the space around them and
+ * without empty ones; commas inside a quoted string do not part.
  */
 export function listMembers(value: string): string[] {
   const members: string[] = [];
   let start = 0;
   let quoted = false;
-  for (let i = 0; i <= value.length; i++) {
-    const code = i < value.length ? value.charCodeAt(i) : 0x2c;
-    if (quoted && i < value.length) {
-      if (code === 0x5c) i++;
-      else if (code === 0x22) quoted = false;
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (quoted && code === 0x5c) {
+      i++;
     } else if (code === 0x22) {
-      quoted = true;
-    } else if (code === 0x2c) {
-      const member = trimOws(value, start, i);
-      if (member !== '') members.push(member);
+      quoted = !quoted;
+    } else if (code === 0x2c && !quoted) {
+      addMember(members, trimOws(value, start, i));
       start = i + 1;
     }
   }
+  addMember(members, trimOws(value, start));
   return members;
+}
+
+function addMember(members: string[], member: string): void {
+  if (member !== '') members.push(member);
 }
 
 /** A part of `text` without SP and HTAB at its ends (RFC 9110 §5.6.3). */

@@ -28,8 +28,8 @@ export const RANGES_MAX = 8;
 const DIGIT = Uint8Array.from({ length: 256 }, (_, octet) => +(octet >= 0x30 && octet <= 0x39));
 
 /**
- * The ranges to send of a representation of `length` octets, in the order asked for. Undefined: send
- * the whole (200). None: no range can be had (416 with `contentRange(undefined, length)`).
+ * The ranges to send of a representation of `length` octets, in the order asked for. Undefined:
+ * send the whole (200). None: no range can be had (416 with `contentRange(undefined, length)`).
  */
 export function selectRanges(
   method: string, fields: Fields, length: number, current: Validators, now: number = Date.now(),

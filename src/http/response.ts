@@ -1,10 +1,12 @@
 /**
  * An answer as a value (RFC 9110 §6): status, fields, body. Made by handlers, passed through
- * middleware, written by a protocol. With a body of text or octets it is immutable, and may be given
- * any number of times; a body that is pulled can be given once.
+ * middleware, written by a protocol. With a body of text or octets it is immutable, and may be
+ * given any number of times; a body that is pulled can be given once.
  */
 import { Fields, type FieldsInit } from './fields.ts';
-import { IterableSource, isBodySource, type Body, type BodySource } from './body.ts';
+import {
+  IterableSource, cancelSource, isBodySource, type Body, type BodySource,
+} from './body.ts';
 import type { ConnectionTransport, ProtocolFactory, Transport } from '../protocol.ts';
 
 /** What takes over after a switch: it can live on a connection and on a tunnel. */
@@ -20,12 +22,13 @@ export class HttpResponse {
   http1: unknown = undefined;
 
   /**
-   * `status` is 200 to 599. Throws a TypeError for another, for bad fields (see Fields.from) and for
-   * a body that is of no known kind. Fields of the connection itself (`connection`,
+   * `status` is 200 to 599. Throws a TypeError for another, for bad fields (see Fields.from) and
+   * for a body that is of no known kind. Fields of the connection itself (`connection`,
    * `transfer-encoding`, ...) are the protocol's: `connection: close` is understood.
    */
   constructor(status: number, fields?: FieldsInit, body: Body = null, next?: SwitchTarget) {
-    if (!(Number.isInteger(status) && status <= 599 && status >= (next === undefined ? 200 : 101))) {
+    const least = next === undefined ? 200 : 101;
+    if (!(Number.isInteger(status) && status >= least && status <= 599)) {
       const hint = status >= 100 && status < 200 ? '; send interim ones by request.inform()' : '';
       throw new TypeError(`status ${status} is not 200 to 599 (RFC 9110 §15)${hint}`);
     }
@@ -36,8 +39,8 @@ export class HttpResponse {
   }
 
   /**
-   * Hands the connection (HTTP/1.1, after 101 or a 2xx to CONNECT) or the stream (HTTP/2, after 200)
-   * to another protocol.
+   * Hands the connection (HTTP/1.1, after 101 or a 2xx to CONNECT) or the stream (HTTP/2, after
+   * 200) to another protocol.
    */
   static switching(next: SwitchTarget, fields?: FieldsInit): HttpResponse {
     return new HttpResponse(101, fields, null, next);
@@ -53,7 +56,7 @@ export class HttpResponse {
 
   /** Drops the body of an answer that will not be written. */
   cancel(cause?: Error): void {
-    if (isBodySource(this.body)) this.body.cancel(cause);
+    if (isBodySource(this.body)) cancelSource(this.body, cause);
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * What a request is aimed at: request targets (RFC 9112 §3.2), hosts and authorities (RFC 3986 §3.2).
+ * What a request is aimed at: request targets (RFC 9112 §3.2), hosts and authorities (RFC 3986
+ * §3.2).
  *
  * The same rules serve the Host field, an absolute-form target and HTTP/2's :authority. A fault is
  * returned as a sentence, since what it ends (a connection, a stream) is the protocol's to say.
@@ -19,7 +20,9 @@ export interface Target {
 const PORT_MAX = 65_535;
 const ABSOLUTE_FORM = /^(https?):\/\/([^/?]*)(.*)$/i;
 
-/** Why `target` cannot be used with `method`, or its parts. Origin-form is the caller's fast path. */
+/**
+ * Why `target` cannot be used with `method`, or its parts. Origin-form is the caller's fast path.
+ */
 export function parseTarget(method: string, target: string): Target | string {
   if (method === 'CONNECT') return authorityForm(target);
   if (target.startsWith('/')) return { resource: target, scheme: undefined, authority: undefined };
@@ -87,7 +90,8 @@ function isIpv6(text: string): boolean {
 
 function isIpv4(text: string): boolean {
   const parts = text.split('.');
-  return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && +part < 256);
+  const isOctet = (part: string): boolean => /^(0|[1-9]\d{0,2})$/.test(part) && +part < 256;
+  return parts.length === 4 && parts.every(isOctet);
 }
 
 function hasWholeEscapes(text: string): boolean {
@@ -99,12 +103,11 @@ function hasWholeEscapes(text: string): boolean {
 }
 
 function authorityForm(target: string): Target | string {
-  const form = 'CONNECT needs host:port as its target (RFC 9112 §3.2.3)';
-  if (!/:\d+$/.test(target) || target.startsWith(':')) return form;
+  const form = 'CONNECT needs host:port as its target';
+  if (!/^[^:].*:\d+$/.test(target)) return `${form} (RFC 9112 §3.2.3)`;
   const fault = hostFault(target);
-  return fault === undefined
-    ? { resource: target, scheme: undefined, authority: target }
-    : `${form}, not ${fault}`;
+  if (fault !== undefined) return `${form}, not ${fault} (RFC 9112 §3.2.3)`;
+  return { resource: target, scheme: undefined, authority: target };
 }
 
 function absoluteForm(method: string, target: string): Target | string {

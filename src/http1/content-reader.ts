@@ -1,8 +1,8 @@
 /**
  * The content of one request as it comes (RFC 9112 §6): octets to its body, until its framing ends.
  *
- * Holds the bounds of content (413) and its least rate (408). Content of a request that was answered
- * already is counted and dropped. Made by protocol.ts for each request that has content.
+ * Holds the bounds of content (413) and its least rate (408). Content of a request that was
+ * answered already is counted and dropped. Made by protocol.ts for each request that has content.
  */
 import { ConnectionError } from '../errors.ts';
 import { BodyRate } from '../http/body-rate.ts';
@@ -73,6 +73,7 @@ export class ContentReader implements ChunkSink {
     exchange.expectsContinue = false;
     if (exchange.closed) return;
     if (!exchange.hold(octets)) {
+      exchange.consumed(octets);
       throw new ConnectionError(503, 'the connection holds more than ledgerBytes');
     }
     exchange.request.body.push(this.#transport.keep(bytes, start, end));

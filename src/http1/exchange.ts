@@ -4,20 +4,23 @@
  * What its handler does lands here at any time and is only noted; octets are written when the
  * protocol says that it is this exchange's turn (`advance`). Reading is protocol.ts's.
  */
-import { PeerGoneError } from '../errors.ts';
+import { PeerGoneError, asError } from '../errors.ts';
 import {
-  PULL_BYTES, RequestBody, isBodySource, type BodyDemand, type BodySource,
+  PULL_BYTES, RequestBody, cancelSource, isBodySource, type BodyDemand, type BodySource,
 } from '../http/body.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { plainAnswer, type Exchange } from '../http/exchange.ts';
 import { Fields } from '../http/fields.ts';
 import { HttpError } from '../http/http-error.ts';
-import { HttpRequest, abortRequest, type HttpVersion, type RequestOrigin } from '../http/request.ts';
+import {
+  HttpRequest, abortRequest, type HttpVersion, type RequestOrigin,
+} from '../http/request.ts';
 import type { HttpResponse } from '../http/response.ts';
 import { hasNoContent } from '../http/status.ts';
 import type { Clock, ConnectionTransport, Peer, ProtocolFactory } from '../protocol.ts';
 import { CHUNKED, UNTIL_CLOSE } from './framing.ts';
 import {
-  asksToClose, bareHead, chunkLine, lastChunk, plan, planHead, planText, streamFraming, streamHead,
+  asksToClose, bareHead, checkPlan, chunkLine, lastChunk, plan, planHead, planText, streamFraming,
+  streamHead,
 } from './message-writer.ts';
 
 /** What an exchange needs of its connection. */
@@ -38,6 +41,8 @@ export interface ExchangeHost {
   /** The answer to a failure of the program in making or writing an answer. */
   failure(error: unknown, request: HttpRequest): HttpResponse;
   become(next: ProtocolFactory<ConnectionTransport>): void;
+  /** An answer is broken after its head: the connection is, and nothing more is begun on it. */
+  cut(error: Error): void;
 }
 
 export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
@@ -54,6 +59,8 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   keepAlive = true;
   /** The client waits for 100 before it sends its content (RFC 9110 §10.1.1). */
   expectsContinue = false;
+  /** There is no request: it is the wire's answer to what could not be one. */
+  isRefusal = false;
   /** All of the request's content has come. */
   received = false;
   /** The handler lifted the deadlines of its content. */
@@ -77,6 +84,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   #pulling = false;
   #pulled: Uint8Array | null | undefined;
   #pullFailure: Error | undefined;
+  #sourceOver = false;
 
   constructor(host: ExchangeHost, minor: number) {
     this.#host = host;
@@ -115,11 +123,12 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   }
 
   /** The place in the queue of what never became a request, with its answer. */
-  static refused(host: ExchangeHost, refusal: HttpResponse): Http1Exchange {
+  static refused(host: ExchangeHost, refusal: HttpResponse, isHead: boolean): Http1Exchange {
     const exchange = new Http1Exchange(host, 1);
     exchange.request = new HttpRequest(
-      '', '', '', 'http', '', Fields.empty, RequestBody.empty, exchange,
+      isHead ? 'HEAD' : '', '', '', 'http', '', Fields.empty, RequestBody.empty, exchange,
     );
+    exchange.isRefusal = true;
     exchange.response = refusal;
     exchange.begun = true;
     exchange.received = true;
@@ -174,7 +183,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   close(cause: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
-    if (this.#source !== undefined) this.#source.cancel(cause);
+    if (this.#source !== undefined) this.#letGo(this.#source, cause);
     else if (!this.started) this.response?.cancel(cause);
     this.#source = undefined;
     this.request.body.cancel(cause);
@@ -197,30 +206,55 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   /** Writes the head, and content that is at hand. False: not yet. */
   #start(response: HttpResponse): boolean {
     try {
-      if (response.switchTo !== undefined) return this.#switch(response, response.switchTo);
-      if (this.request.method === 'CONNECT' && response.status < 300) {
-        throw new HttpError(501, 'no tunnel is made here (RFC 9110 §9.3.6)');
-      }
-      if (isBodySource(response.body)) this.#startStream(response, response.body);
-      else this.#writeWhole(response);
+      return this.#write(response);
     } catch (error) {
       // Nothing of this answer was written: the failure still has a whole answer of its own.
-      this.#source = undefined;
-      this.#pulled = undefined;
-      response.cancel();
-      this.response = this.#host.failure(error, this.request);
-      this.#writeWhole(this.response);
+      this.#drop(response);
+      const answer = this.#host.failure(error, this.request);
+      this.response = answer;
+      try {
+        return this.#write(answer);
+      } catch (second) {
+        this.#drop(answer);
+        this.response = this.#host.failure(second, this.request);
+        return this.#write(plainAnswer());
+      }
     }
+  }
+
+  /** Lets go of an answer that could not be begun. */
+  #drop(response: HttpResponse): void {
+    if (this.#source !== undefined) this.#letGo(this.#source, undefined);
+    else response.cancel();
+    this.#source = undefined;
+    this.#pulled = undefined;
+    this.#pullFailure = undefined;
+    this.#sourceOver = false;
+  }
+
+  /** A source that was pulled to null, or failed, has had its one end. */
+  #letGo(source: BodySource, cause: Error | undefined): void {
+    if (!this.#sourceOver) cancelSource(source, cause);
+  }
+
+  #write(response: HttpResponse): boolean {
+    if (response.switchTo !== undefined) return this.#switch(response, response.switchTo);
+    if (this.request.method === 'CONNECT' && response.status < 300) {
+      throw new HttpError(501, 'no tunnel is made here (RFC 9110 §9.3.6)');
+    }
+    if (isBodySource(response.body)) this.#startStream(response, response.body);
+    else this.#writeWhole(response);
     this.started = true;
     return true;
   }
 
   #writeWhole(response: HttpResponse): void {
     const planned = plan(response);
+    const head = this.request.method === 'HEAD';
+    if (!head) checkPlan(planned, response.status);
     if (planned.close) this.keepAlive = false;
     const connection = this.#connection(true);
     const date = this.clock.date();
-    const head = this.request.method === 'HEAD';
     if (connection === '' && !head) {
       this.#host.write(planText(planned, date));
     } else {
@@ -247,7 +281,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     const connection = this.#connection(false);
     const shown = status === 204 ? UNTIL_CLOSE : status === 205 ? 0 : framing;
     this.#host.write(streamHead(response, shown, this.clock.date(), connection));
-    if (bodiless) source.cancel();
+    if (bodiless) cancelSource(source, undefined);
   }
 
   #connection(immediate: boolean): string {
@@ -265,6 +299,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     }
     // The request ends before the next protocol begins (RFC 9110 §7.8).
     if (!this.received) {
+      this.begin();
       this.request.body.cancel();
       return false;
     }
@@ -273,7 +308,8 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
       ? fields
       : fields.with('upgrade', this.request.fields.get('upgrade') ?? '');
     this.started = true;
-    this.#host.write(connect ? bareHead(200, fields) : bareHead(101, named));
+    const head = connect ? bareHead(200, fields, this.clock.date()) : bareHead(101, named);
+    this.#host.write(head);
     this.#host.become(next);
     return true;
   }
@@ -284,8 +320,14 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
       if (piece === null || piece instanceof Uint8Array) this.#take(piece);
       else this.#pullLater(piece);
     } catch (error) {
-      this.#pullFailure = asError(error);
+      this.#fail(error);
     }
+  }
+
+  /** The source is at its end: it is not cancelled as well. */
+  #fail(error: unknown): void {
+    this.#pullFailure = asError(error);
+    this.#sourceOver = true;
   }
 
   #pullLater(piece: Promise<Uint8Array | null>): void {
@@ -298,12 +340,13 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
       if (!this.closed) this.#take(value);
       settled();
     }, (error: unknown) => {
-      this.#pullFailure = asError(error);
+      this.#fail(error);
       settled();
     });
   }
 
   #take(piece: unknown): void {
+    if (piece === null) this.#sourceOver = true;
     if (piece === null || (piece instanceof Uint8Array && piece.length > 0)) this.#pulled = piece;
     else this.#pullFailure = new TypeError('a body yielded neither octets nor null');
   }
@@ -332,7 +375,8 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     }
     if (this.#answerFraming >= 0 && this.sentBytes > this.#answerFraming) {
       // Of a body longer than it said, the rest would be read as the next answer (RFC 9110 §8.6).
-      return this.#cut(new TypeError(`a body is longer than its length, ${this.#answerFraming} octets`));
+      const length = `${this.#answerFraming} octets`;
+      return this.#cut(new TypeError(`a body is longer than its length, ${length}`));
     }
     host.write(piece);
     return true;
@@ -340,19 +384,27 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
 
   #finish(source: BodySource): boolean {
     this.#source = undefined;
-    if (this.#answerFraming === CHUNKED) {
-      this.#host.write(lastChunk(source.trailers?.()));
-    } else if (this.#answerFraming >= 0 && this.sentBytes < this.#answerFraming) {
+    if (this.#answerFraming === CHUNKED) return this.#finishChunks(source);
+    if (this.#answerFraming >= 0 && this.sentBytes < this.#answerFraming) {
       const lengths = `${this.sentBytes} of ${this.#answerFraming} octets`;
       return this.#cut(new TypeError(`a body is shorter than its length: ${lengths}`));
     }
     return true;
   }
 
+  #finishChunks(source: BodySource): boolean {
+    try {
+      this.#host.write(lastChunk(source.trailers?.()));
+      return true;
+    } catch (error) {
+      return this.#cut(asError(error));
+    }
+  }
+
   /** After the head, the only way to say that content is broken is to break it (RFC 9112 §8). */
   #cut(error: Error): false {
-    this.#host.failure(error, this.request);
-    this.#host.transport.destroy(error);
+    this.#host.failure(error, this.request).cancel();
+    this.#host.cut(error);
     this.abort(error);
     return false;
   }
@@ -362,8 +414,4 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     this.#pullFailure = undefined;
     return failure;
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(`a body failed with ${String(error)}`);
 }

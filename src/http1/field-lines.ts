@@ -4,8 +4,8 @@
  *     field-line = field-name ":" OWS field-value OWS CRLF, until an empty line
  *
  * Strict, the one mode: no bare LF or CR, no folding, no space before the colon. Nothing is copied:
- * a line becomes four offsets in a shared slab, from which Fields reads when asked. What framing and
- * routing need is noted on the way. Called by the two head parsers and the chunked decoder.
+ * a line becomes four offsets in a shared slab, from which Fields reads when asked. What framing
+ * and routing need is noted on the way. Called by the two head parsers and the chunked decoder.
  */
 import { COLON, CR, FIELD_VALUE_END, HTAB, LF, SP, TOKEN } from '../bytes/ascii.ts';
 import { ConnectionError } from '../errors.ts';
@@ -166,6 +166,7 @@ function isOws(octet: number): boolean {
   return octet === SP || octet === HTAB;
 }
 
+const BARE_LF = 'LF without CR in a field section (RFC 9112 §2.2)';
 const BARE_CR = 'CR without LF in a field section (RFC 9112 §2.2)';
 
 function atStop(stop: number, limit: number, bounds: SectionBounds): typeof MORE {
@@ -191,14 +192,14 @@ function badName(bytes: Uint8Array, start: number, at: number): ConnectionError 
   if (isOws(octet)) {
     return new ConnectionError(400, 'space between field name and colon (RFC 9112 §5.1)');
   }
-  if (octet === LF) return new ConnectionError(400, 'LF without CR in a field section (RFC 9112 §2.2)');
+  if (octet === LF) return new ConnectionError(400, BARE_LF);
   if (octet === CR) return new ConnectionError(400, 'a field line without a colon (RFC 9112 §5)');
   if (octet === COLON) return new ConnectionError(400, 'an empty field name (RFC 9110 §5.1)');
   return new ConnectionError(400, `octet ${hex(octet)} in a field name (RFC 9110 §5.1)`);
 }
 
 function badValue(octet: number): ConnectionError {
-  if (octet === LF) return new ConnectionError(400, 'LF without CR in a field section (RFC 9112 §2.2)');
+  if (octet === LF) return new ConnectionError(400, BARE_LF);
   return new ConnectionError(400, `octet ${hex(octet)} in a field value (RFC 9110 §5.5)`);
 }
 

@@ -12,9 +12,9 @@ import type { HttpResponse } from '../http/response.ts';
 import { hasNoContent, reasonPhrase } from '../http/status.ts';
 import { CHUNKED, UNTIL_CLOSE } from './framing.ts';
 
-/** The fields of the connection are the protocol's own (RFC 9110 §7.6.1); a handler's are dropped. */
-const CONNECTION_FIELDS = new Set([
-  'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding',
+/** The fields of the connection are the protocol's to write (RFC 9110 §7.6.1); so is framing. */
+const OWN_FIELDS = new Set([
+  'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'content-length',
 ]);
 /** Content up to here is joined to its head as text; longer content is never copied. */
 const JOINED_BYTES = 512;
@@ -40,7 +40,7 @@ class WrittenFields {
     this.close = fields.get('connection')?.toLowerCase() === 'close';
     let text = '';
     for (const [name, value] of fields) {
-      if (!CONNECTION_FIELDS.has(name) && name !== 'content-length') text += `${name}: ${value}\r\n`;
+      if (!OWN_FIELDS.has(name)) text += `${name}: ${value}\r\n`;
     }
     // Whoever sends Upgrade names it in Connection too (RFC 9110 §7.8).
     this.text = fields.has('upgrade') ? `${text}connection: upgrade\r\n` : text;
@@ -60,8 +60,9 @@ export interface Plan {
   /** Content that is joined to the head as latin1, or that follows it as octets. */
   readonly text: string;
   readonly bytes: Uint8Array | undefined;
-  /** Octets of content. */
+  /** Octets of content, and what the head says of them (UNSET: nothing). */
   readonly length: number;
+  readonly declared: number;
   /** Head and text as last written on a connection that persists, and the date in it. */
   whole: string;
   date: string;
@@ -81,7 +82,10 @@ function makePlan(response: HttpResponse): Plan {
   const contentLength = declared(response, fields, content.length);
   const line = contentLength === UNSET ? '' : `content-length: ${contentLength}\r\n`;
   const head = statusLine(response.status) + fields.text + line;
-  return { head, hasDate: fields.hasDate, close: fields.close, ...content, whole: '', date: '' };
+  return {
+    head, hasDate: fields.hasDate, close: fields.close,
+    ...content, declared: contentLength, whole: '', date: '',
+  };
 }
 
 interface Content {
@@ -106,16 +110,25 @@ function declared(response: HttpResponse, fields: WrittenFields, length: number)
   const { status } = response;
   if (status === 204 || status < 200) return UNSET;
   // In answers to HEAD and in 304, it tells what GET would have brought.
-  if (status === 304 || (response.body === null && fields.contentLength > 0)) {
-    return fields.contentLength;
+  if (status === 304 || response.body === null) {
+    return fields.contentLength === UNSET && status !== 304 ? 0 : fields.contentLength;
   }
-  if (fields.contentLength !== UNSET && fields.contentLength !== length) throw mismatch(fields, length);
+  if (fields.contentLength !== UNSET && fields.contentLength !== length) {
+    throw mismatch(fields.contentLength, length);
+  }
   return length;
 }
 
-function mismatch(fields: WrittenFields, length: number): TypeError {
-  const says = `content-length says ${fields.contentLength}`;
-  return new TypeError(`${says}, the body has ${length} octets (RFC 9110 §8.6)`);
+function mismatch(says: number, length: number): TypeError {
+  const message = `content-length says ${says}, the body has ${length} octets`;
+  return new TypeError(`${message} (RFC 9110 §8.6)`);
+}
+
+/** Throws a TypeError where a head tells of content that an answer to this request lacks. */
+export function checkPlan(planned: Plan, status: number): void {
+  if (planned.declared !== UNSET && planned.declared !== planned.length && status !== 304) {
+    throw mismatch(planned.declared, planned.length);
+  }
 }
 
 /** The head and text of a planned answer on a connection that persists: one a second is made. */
@@ -140,7 +153,7 @@ export function streamFraming(
 ): number {
   const own = written(response.fields).contentLength;
   if (own !== UNSET && length !== undefined && own !== length) {
-    throw mismatch(written(response.fields), length);
+    throw mismatch(own, length);
   }
   if (own !== UNSET) return own;
   return length ?? (minor === 0 ? UNTIL_CLOSE : CHUNKED);
@@ -166,9 +179,11 @@ export function asksToClose(response: HttpResponse): boolean {
   return written(response.fields).close;
 }
 
-/** The head of an answer that has no framing: interim ones, 101, a 2xx to CONNECT. */
-export function bareHead(status: number, fields: Fields): string {
-  return `${statusLine(status)}${written(fields).text}\r\n`;
+/** The head of an answer that has no framing: interim ones, 101; with a date a 2xx to CONNECT. */
+export function bareHead(status: number, fields: Fields, date = ''): string {
+  const { text, hasDate } = written(fields);
+  const dateLine = hasDate || date === '' ? '' : `date: ${date}\r\n`;
+  return `${statusLine(status)}${text}${dateLine}\r\n`;
 }
 
 function connectionLine(value: string): string {

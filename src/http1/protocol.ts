@@ -10,9 +10,8 @@
  * would mean to guess or to hoard: the queue is full, an exchange must run alone, the peer does not
  * read, a handler does not read, or this entry has done its share.
  */
-import { LF } from '../bytes/ascii.ts';
+import { CR, LF } from '../bytes/ascii.ts';
 import { ReceiveBuffer } from '../bytes/receive-buffer.ts';
-import { Deadlines } from '../deadlines.ts';
 import { ConnectionError, PeerGoneError, ProtocolError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { drainRequest, type HttpRequest } from '../http/request.ts';
@@ -23,6 +22,8 @@ import { chunkBounds, type ChunkBounds } from './chunked-decoder.ts';
 import { ContentReader } from './content-reader.ts';
 import { Http1Exchange, type ExchangeHost } from './exchange.ts';
 import { MORE } from './field-lines.ts';
+import { Moments, type Moment } from './moments.ts';
+import { Pipeline } from './pipeline.ts';
 import { RequestHead, headBounds, parseRequestHead, type HeadBounds } from './request-parser.ts';
 import { admitRequest } from './request-rules.ts';
 
@@ -45,8 +46,6 @@ const CONTENT = 1;
 /** No request will be read any more. */
 const NOTHING = 2;
 
-type Moment = 'first octet' | 'head' | 'request' | 'idle';
-
 /** Makes HTTP/1.1 connections that share their options. */
 export function http1(options: Http1Options): ProtocolFactory<ConnectionTransport> {
   const heads = headBounds(options.limits);
@@ -59,14 +58,15 @@ const head = new RequestHead();
 
 class Http1Protocol implements Protocol, ExchangeHost {
   readonly transport: ConnectionTransport;
+  readonly interimResponses: number;
   blocked = false;
   readonly #options: Http1Options;
   readonly #limits: Limits;
   readonly #headBounds: HeadBounds;
   readonly #chunkBounds: ChunkBounds;
-  readonly #deadlines = new Deadlines<Moment>();
+  readonly #moments: Moments;
   readonly #rest = new ReceiveBuffer();
-  readonly #queue: Http1Exchange[] = [];
+  readonly #queue: Pipeline;
 
   #reading = HEAD;
   /** Reads the content of the last request; its exchange may be over already. */
@@ -99,9 +99,11 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.transport = transport;
     this.#options = options;
     this.#limits = options.limits;
+    this.interimResponses = options.limits.interimResponses;
+    this.#queue = new Pipeline(options.limits.pipelinedRequests, options.completed);
     this.#headBounds = heads;
     this.#chunkBounds = chunks;
-    this.#deadlines.set('first octet', transport.clock.now() + options.limits.firstOctetMs);
+    this.#moments = new Moments(options.limits, transport.clock);
   }
 
   get idle(): boolean {
@@ -148,13 +150,13 @@ class Http1Protocol implements Protocol, ExchangeHost {
   }
 
   flush(): void {
-    // HTTP/1.1 writes as it goes: nothing waits for the end of a turn.
+    // Nothing waits for the end of a turn.
   }
 
   tick(now: number): void {
     this.#enter();
-    let moment = this.#deadlines.expired(now);
-    for (; moment !== undefined; moment = this.#deadlines.expired(now)) this.#late(moment);
+    let moment = this.#moments.expired(now);
+    for (; moment !== undefined; moment = this.#moments.expired(now)) this.#late(moment);
     if (this.#content?.tooSlow(now, this.#standing()) === true) {
       const floor = this.#limits.bodyRateBytesPerSecond;
       this.#refuse(late(`content came slower than bodyRateBytesPerSecond, ${floor}`));
@@ -165,37 +167,32 @@ class Http1Protocol implements Protocol, ExchangeHost {
   shutdown(): void {
     this.#enter();
     this.#draining = true;
-    for (const exchange of this.#queue) drainRequest(exchange.request);
+    this.#queue.drain();
     this.#leave(true);
   }
 
   failed(cause: Error): void {
-    this.#enter();
-    this.#refuse(cause instanceof ProtocolError
-      ? cause
-      : new ConnectionError(500, 'the server failed on this connection', { cause }));
+    this.#inside = true;
+    if (cause instanceof ProtocolError) this.#refuse(cause);
+    else this.#broken(cause);
     this.#leave(true);
   }
 
   closed(cause: Error | undefined): void {
     this.#gone = true;
     this.#reading = NOTHING;
-    this.#abandon(cause ?? new PeerGoneError('the peer closed the connection'));
+    this.#queue.abandon(new PeerGoneError('the peer has gone', cause && { cause }));
     this.#rest.clear();
   }
 
   // What exchanges ask of their connection
-
-  get interimResponses(): number {
-    return this.#limits.interimResponses;
-  }
 
   write(octets: Uint8Array | string): void {
     if (!this.transport.write(octets)) this.blocked = true;
   }
 
   isFront(exchange: Http1Exchange): boolean {
-    return this.#queue[0] === exchange;
+    return this.#queue.front === exchange;
   }
 
   settled(): void {
@@ -217,11 +214,13 @@ class Http1Protocol implements Protocol, ExchangeHost {
     exchange.slow = true;
     if (this.#content?.exchange !== exchange) return;
     this.#content.allowSlow();
-    this.#deadlines.clear('request');
+    this.#moments.requestReceived();
   }
 
   endsAfter(exchange: Http1Exchange, immediate: boolean): boolean {
     if (!exchange.keepAlive) return true;
+    // Content that waits for a 100 that never came may follow, or not (RFC 9110 §10.1.1).
+    if (exchange.expectsContinue) return true;
     const last = this.#queue.length === 1 && this.#ahead === 0;
     if (last && (this.#eof || this.#draining)) return true;
     return immediate && this.#content?.exchange === exchange && !this.#content.worthDiscarding;
@@ -235,11 +234,20 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#next = next;
   }
 
+  cut(error: Error): void {
+    this.#reading = NOTHING;
+    this.#content = undefined;
+    this.#rest.clear();
+    this.#moments.none();
+    this.transport.destroy(error);
+  }
+
   // Reading
 
   #enter(): void {
     this.#inside = true;
     this.#parsed = 0;
+    head.isHead = false;
   }
 
   /** Whether any further octet could matter to this protocol or the next. */
@@ -287,9 +295,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
     }
     if (this.#reading === NOTHING) return false;
     if (this.blocked || this.#parsed >= this.#limits.requestsPerEntry) return true;
-    const waiting = this.#queue.length;
-    if (waiting === 0) return false;
-    return waiting >= this.#limits.pipelinedRequests || this.#queue[waiting - 1]?.alone === true;
+    return this.#queue.isFull;
   }
 
   #receiveHead(bytes: Uint8Array, at: number, end: number): number {
@@ -301,18 +307,18 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#parsed++;
     this.#requests++;
     this.#ahead = end - next;
-    this.#deadlines.clear('head');
+    this.#moments.headReceived();
     const exchange = admitRequest(head, this, this.#limits);
     if (this.#requests >= this.#limits.requestsPerConnection) exchange.keepAlive = false;
     if (this.#options.completed !== undefined) exchange.beganAt = this.transport.clock.now();
-    this.#queue.push(exchange);
+    const begins = this.#queue.add(exchange);
     if (exchange.received) {
       this.#readNext(exchange);
     } else {
       this.#reading = CONTENT;
       this.#content = new ContentReader(exchange, this.transport, this.#limits, this.#chunkBounds);
     }
-    if (this.#queue.length === 1 || !exchange.alone) this.#begin(exchange);
+    if (begins) this.#begin(exchange);
     this.#advance();
     return next;
   }
@@ -334,7 +340,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
   /** After a request was received whole. */
   #readNext(exchange: Http1Exchange): void {
     this.#content = undefined;
-    this.#deadlines.clear('request');
+    this.#moments.requestReceived();
     // What follows a request that asked for the end is not one (RFC 9112 §9.6).
     this.#reading = exchange.keepAlive && !this.#closing ? HEAD : NOTHING;
   }
@@ -349,38 +355,27 @@ class Http1Protocol implements Protocol, ExchangeHost {
 
   /** Writes what the front of the queue has, until something has to be waited for. */
   #advance(): void {
-    let front = this.#queue[0];
+    let { front } = this.#queue;
     while (front !== undefined && !this.#gone) {
       if (!front.begun) this.#begin(front);
       if (!front.advance()) return;
-      this.#queue.shift();
       this.#completed(front);
-      front = this.#queue[0];
+      front = this.#queue.front;
     }
   }
 
   #completed(exchange: Http1Exchange): void {
     const { keepAlive } = exchange;
     const unread = this.#content?.exchange === exchange && !this.#content.worthDiscarding;
-    this.#end(exchange, undefined);
+    this.#queue.shift();
     if (this.#next !== undefined) return;
     if (!keepAlive || unread) {
       // It was told that nothing follows: what was asked after it is not answered (RFC 9112 §9.6).
-      this.#abandon(new PeerGoneError('the connection ended with an earlier answer'));
+      this.#queue.abandon(new PeerGoneError('the connection ended with an earlier answer'));
       this.#close();
     } else if (this.#closing && this.#queue.length === 0) {
       this.#close();
     }
-  }
-
-  #abandon(cause: Error): void {
-    for (const exchange of this.#queue.splice(0)) this.#end(exchange, cause);
-  }
-
-  #end(exchange: Http1Exchange, cause: Error | undefined): void {
-    if (cause === undefined) exchange.close(undefined);
-    else exchange.abort(cause);
-    if (exchange.request.method !== '') this.#options.completed?.(exchange);
   }
 
   /** No further request is read; the connection ends once the queue is empty. */
@@ -389,7 +384,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#reading = NOTHING;
     this.#content = undefined;
     this.#rest.clear();
-    this.#deadlines.clearAll();
+    this.#moments.none();
     if (this.#queue.length === 0) this.transport.end();
   }
 
@@ -401,19 +396,34 @@ class Http1Protocol implements Protocol, ExchangeHost {
     const exchange = this.#content?.exchange;
     // Not in reading, or within an answer: there is nothing left to say.
     if (this.#reading === NOTHING || (exchange?.started === true && !exchange.closed)) {
-      this.transport.destroy(error);
+      this.cut(error);
       return;
     }
     const refusal = this.#options.refuse(error, this.transport);
-    if (exchange === undefined) this.#queue.push(Http1Exchange.refused(this, refusal));
+    if (exchange === undefined) this.#queue.add(Http1Exchange.refused(this, refusal, head.isHead));
     else if (!exchange.closed) exchange.refuse(error, refusal);
+    this.#close();
+    this.#advance();
+  }
+
+  /** The program failed outside any handler: whose turn it is gets a 500, the others nothing. */
+  #broken(cause: Error): void {
+    const error = new ConnectionError(500, 'the server failed on this connection', { cause });
+    const { front } = this.#queue;
+    if (front?.started === true) {
+      this.cut(error);
+      return;
+    }
+    const refusal = this.#options.refuse(error, this.transport);
+    if (front === undefined) this.#queue.add(Http1Exchange.refused(this, refusal, false));
+    else front.refuse(error, refusal);
     this.#close();
     this.#advance();
   }
 
   /** The peer has sent all it will, and reading does not stand still. */
   #inputEnded(): void {
-    if (this.#reading === HEAD && this.#rest.length === 0) {
+    if (this.#reading === HEAD && this.#rest.isOnly(CR, LF)) {
       this.#close();
       return;
     }
@@ -459,25 +469,17 @@ class Http1Protocol implements Protocol, ExchangeHost {
 
   /** Sets the moments that the present state calls for. */
   #schedule(): void {
-    const deadlines = this.#deadlines;
-    const limits = this.#limits;
     if (this.#reading === NOTHING) return;
-    if (this.#reading === HEAD && this.#partialLimit === 0) {
-      // Before the first octet its own moment stands.
-      if (this.#requests === 0 && !this.#draining) return;
-      deadlines.clearAll();
-      if (this.#queue.length > 0) return;
-      const idleMs = this.#draining ? limits.drainIdleMs : limits.idleMs;
-      deadlines.set('idle', this.transport.clock.now() + idleMs);
-      return;
+    if (this.#reading === CONTENT) {
+      this.#moments.receiving('content', this.#content?.exchange.slow === true);
+    } else if (this.#partialLimit > 0) {
+      this.#moments.receiving('head', false);
+    } else if (this.#queue.length > 0 || this.#standing()) {
+      this.#moments.none();
+    } else if (this.#requests > 0 || this.#draining) {
+      // Before that, the moment of the first octet stands.
+      this.#moments.idle(this.#draining);
     }
-    deadlines.clear('idle');
-    deadlines.clear('first octet');
-    // Both count from the first octet, whatever the progress; `request` then goes on.
-    if (deadlines.at('request') !== undefined || this.#content?.exchange.slow === true) return;
-    const now = this.transport.clock.now();
-    deadlines.set('request', now + limits.requestMs);
-    if (this.#reading === HEAD) deadlines.set('head', now + limits.headMs);
   }
 
   /** Pauses the peer while what it sends could only pile up. */

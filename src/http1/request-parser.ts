@@ -3,8 +3,9 @@
  *
  *     method SP request-target SP "HTTP/" DIGIT "." DIGIT CRLF, then field lines
  *
- * Parses a whole head in one pass from its first octet; a partial one gives MORE, and is parsed again
- * when `limitAt` is reached or another line has come. Framing is framing.ts's, meaning is http/'s.
+ * Parses a whole head in one pass from its first octet; a partial one gives MORE, and is parsed
+ * again when `limitAt` is reached or another line has come. Framing is framing.ts's, meaning is
+ * http/'s.
  */
 import { CR, LF, SP, TARGET, TOKEN, latin1 } from '../bytes/ascii.ts';
 import { ConnectionError } from '../errors.ts';
@@ -42,6 +43,8 @@ export class RequestHead {
   /** The digit after the point: 0, or 1 for every later 1.x (RFC 9110 §2.5). */
   minor = 1;
   text = '';
+  /** The method is HEAD, told before the rest: its refusal has no content (RFC 9110 §9.3.2). */
+  isHead = false;
   readonly lines = new FieldLines();
   /** The count of octets from the start at which a partial head is worth another parse. */
   limitAt = 0;
@@ -58,13 +61,15 @@ export class RequestHead {
 export function parseRequestHead(
   bytes: Uint8Array, start: number, end: number, bounds: HeadBounds, head: RequestHead,
 ): number {
+  head.isHead = false;
   const lineStart = skipEmptyLines(bytes, start, end, bounds.leadingEmptyLines);
   const limit = lineStart + bounds.lineBytes;
   head.limitAt = limit - start;
   if (lineStart >= end || (bytes[lineStart] === CR)) return MORE;
 
-  const methodEnd = scanMethod(bytes, lineStart, Math.min(end, limit));
+  const methodEnd = scanMethod(bytes, lineStart, end, limit, bounds);
   if (methodEnd === MORE) return MORE;
+  head.isHead = methodEnd - lineStart === 4 && latin1(bytes, lineStart, methodEnd) === 'HEAD';
   const targetEnd = scanTarget(bytes, methodEnd + 1, end, limit, bounds);
   if (targetEnd === MORE) return MORE;
   const versionAt = targetEnd + 1;
@@ -101,15 +106,22 @@ function skipEmptyLines(bytes: Uint8Array, start: number, end: number, most: num
   return at;
 }
 
-function scanMethod(bytes: Uint8Array, start: number, stop: number): number {
+function scanMethod(
+  bytes: Uint8Array, start: number, end: number, limit: number, bounds: HeadBounds,
+): number {
+  const stop = Math.min(end, limit);
   let at = start;
   while (at < stop && TOKEN[bytes[at] as number] === 1) at++;
   if (at - start > METHOD_BYTES_MAX) {
     throw new ConnectionError(501, 'no method is that long (RFC 9110 §9.1)');
   }
-  if (at === stop) return MORE;
+  if (at === stop) {
+    if (stop === limit) throw tooLong(bounds);
+    return MORE;
+  }
   if (bytes[at] !== SP || at === start) {
-    throw new ConnectionError(400, `octet ${hex(bytes[at] as number)} in the method (RFC 9112 §3.1)`);
+    const octet = hex(bytes[at] as number);
+    throw new ConnectionError(400, `octet ${octet} in the method (RFC 9112 §3.1)`);
   }
   return at;
 }

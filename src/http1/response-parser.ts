@@ -37,8 +37,9 @@ export function parseResponseHead(
   bytes: Uint8Array, start: number, end: number, bounds: HeadBounds, head: ResponseHead,
 ): number {
   const limit = start + bounds.lineBytes;
-  head.limitAt = bounds.lineBytes;
+  head.limitAt = bounds.lineBytes + 1;
   if (end - start < PREFIX_BYTES) return MORE;
+  if (PREFIX_BYTES > bounds.lineBytes) throw bad('requestLineBytes is under any status line');
   const prefix = PREFIX.exec(latin1(bytes, start, start + PREFIX_BYTES));
   if (prefix === null) throw bad('a broken status line (RFC 9112 §4)');
   if (prefix[1] !== '1') throw bad('a version other than HTTP/1 (RFC 9112 §2.3)');
@@ -46,8 +47,11 @@ export function parseResponseHead(
   const stop = Math.min(end, limit);
   let at = start + PREFIX_BYTES;
   while (at < stop && FIELD_VALUE[bytes[at] as number] === 1) at++;
-  if (at >= limit) throw bad(`the status line is over requestLineBytes, ${bounds.lineBytes} octets`);
-  if (at + 1 >= end && (at === end || bytes[at] === CR)) return MORE;
+  if (at === end) return MORE;
+  if (at === limit && bytes[at] !== CR) {
+    throw bad(`the status line is over requestLineBytes, ${bounds.lineBytes} octets`);
+  }
+  if (at + 1 === end && bytes[at] === CR) return MORE;
   if (bytes[at] !== CR || bytes[at + 1] !== LF) {
     throw bad('a status line does not end in CRLF (RFC 9112 §4)');
   }

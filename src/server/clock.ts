@@ -1,8 +1,9 @@
 /**
  * The clock of a server: coarse, monotonic, stepped by the manager's one timer.
  *
- * A step never counts more than a second: while the loop was blocked or the machine suspended we did
- * not read, and no peer shall be punished for that. The date is the wall clock's, once a second.
+ * A step never counts more than a second: while the loop was blocked or the machine suspended we
+ * did not read, and no peer shall be punished for that. The date is the wall clock's, once a
+ * second.
  */
 import { performance } from 'node:perf_hooks';
 import { formatDate } from '../http/date.ts';
@@ -21,6 +22,12 @@ export class ServerClock implements Clock {
   #date = '';
   #dateSecond = -1;
   readonly #alarms = new Set<Alarm>();
+  readonly #awaits: () => void;
+
+  /** `awaits` is called when somebody begins to wait: then the timer must run. */
+  constructor(awaits: () => void = () => {}) {
+    this.#awaits = awaits;
+  }
 
   now(): number {
     return this.#now;
@@ -38,6 +45,7 @@ export class ServerClock implements Clock {
   at(time: number, call: () => void): () => void {
     const alarm = { time, call };
     this.#alarms.add(alarm);
+    this.#awaits();
     return () => void this.#alarms.delete(alarm);
   }
 

@@ -31,7 +31,11 @@ export interface Counters {
 
 /** The cap of connections for a limit of descriptors: the rest is for files and the program. */
 export function connectionCap(descriptors: number): number {
-  return Math.min(CONNECTIONS_MAX, descriptors - Math.max(64, Math.floor(descriptors / 8)));
+  return Math.min(CONNECTIONS_MAX, withinDescriptors(descriptors));
+}
+
+function withinDescriptors(descriptors: number): number {
+  return descriptors - Math.max(64, Math.floor(descriptors / 8));
 }
 
 function descriptorLimit(): number {
@@ -45,7 +49,7 @@ function descriptorLimit(): number {
 
 export class ConnectionManager implements ConnectionHost {
   readonly limits: Limits;
-  readonly clock = new ServerClock();
+  readonly clock = new ServerClock(() => this.#start());
   readonly #factory: ProtocolFactory<ConnectionTransport>;
   readonly #cap: number;
   readonly #connections = new Set<Connection>();
@@ -63,7 +67,9 @@ export class ConnectionManager implements ConnectionHost {
   constructor(limits: Limits, factory: ProtocolFactory<ConnectionTransport>) {
     this.limits = limits;
     this.#factory = factory;
-    this.#cap = limits.connections ?? connectionCap(descriptorLimit());
+    const descriptors = descriptorLimit();
+    // No setting can give more than the system has.
+    this.#cap = Math.min(limits.connections ?? CONNECTIONS_MAX, withinDescriptors(descriptors));
   }
 
   get counters(): Counters {
@@ -85,7 +91,7 @@ export class ConnectionManager implements ConnectionHost {
       return;
     }
     this.#accepted++;
-    if (this.#timer === undefined) this.#start();
+    this.#start();
     const connection = new Connection(socket, this, this.#factory);
     this.#connections.add(connection);
     if (this.#shuttingDown) connection.shutdown();
@@ -169,6 +175,7 @@ export class ConnectionManager implements ConnectionHost {
   }
 
   #start(): void {
+    if (this.#timer !== undefined) return;
     this.clock.resume();
     this.#timer = setInterval(this.#tick, TICK_MS);
     // Sockets keep the process alive, and the listener does; the timer alone should not.
@@ -182,7 +189,14 @@ export class ConnectionManager implements ConnectionHost {
   }
 
   readonly #tick = (): void => {
-    for (const call of this.clock.step()) call();
+    for (const call of this.clock.step()) {
+      try {
+        call();
+      } catch (error) {
+        // The program's own exception, by Node's rule; the other calls are not to suffer.
+        process.nextTick(() => { throw error; });
+      }
+    }
     const now = this.clock.now();
     for (const connection of this.#connections) connection.tick(now);
     if (this.#connections.size === 0) this.#stop();

@@ -10,6 +10,7 @@
 import type { Socket } from 'node:net';
 import { own } from '../bytes/receive-buffer.ts';
 import { WriteBuffer } from '../bytes/write-buffer.ts';
+import { asError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type {
   Clock, ConnectionTransport, Peer, Protocol, ProtocolFactory, TlsFacts,
@@ -35,9 +36,8 @@ const DRAINED = 2;
 const EOF = 3;
 const TICK = 4;
 const SHUTDOWN = 5;
-const FLUSH = 6;
 type Entry = typeof RECEIVE | typeof PROCEED | typeof DRAINED | typeof EOF | typeof TICK |
-  typeof SHUTDOWN | typeof FLUSH;
+  typeof SHUTDOWN;
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -65,8 +65,10 @@ export class Connection implements ConnectionTransport {
 
   #sawEof = false;
   #sawShutdown = false;
-  /** `end` was called; then: FIN was sent. */
+  #shutdownIsDue = false;
+  /** `end` was called; the socket was told; FIN was sent. */
   #ended = false;
+  #finishing = false;
   #finished = false;
   #closed = false;
   #cause: Error | undefined;
@@ -174,7 +176,7 @@ export class Connection implements ConnectionTransport {
 
   /** Whether it can be closed without a loss. */
   get idle(): boolean {
-    return this.#protocol.idle && this.queuedBytes === 0;
+    return !this.#ended && this.#protocol.idle && this.queuedBytes === 0;
   }
 
   /** Octets held on behalf of this connection. */
@@ -184,6 +186,10 @@ export class Connection implements ConnectionTransport {
 
   /** What `defer` and an overflown queue asked for. */
   turn(): void {
+    if (this.#shutdownIsDue) {
+      this.#shutdownIsDue = false;
+      this.#enter(SHUTDOWN, NO_BYTES, 0);
+    }
     if (this.#drainedIsDue) {
       this.#drainedIsDue = false;
       this.#owesDrained = false;
@@ -206,9 +212,15 @@ export class Connection implements ConnectionTransport {
     }
   }
 
+  /** Tells the protocol; later, where a handler closes the server within an entry of it. */
   shutdown(): void {
     this.#sawShutdown = true;
-    this.#enter(SHUTDOWN, NO_BYTES, 0);
+    if (this.#inside) {
+      this.#shutdownIsDue = true;
+      this.#host.later(this);
+    } else {
+      this.#enter(SHUTDOWN, NO_BYTES, 0);
+    }
   }
 
   // Events
@@ -246,7 +258,7 @@ export class Connection implements ConnectionTransport {
   // The guard
 
   #enter(entry: Entry, bytes: Uint8Array, now: number): void {
-    if (this.#closed || (this.#ended && entry !== FLUSH)) return;
+    if (this.#closed || this.#ended) return;
     this.#inside = true;
     try {
       const protocol = this.#protocol;
@@ -257,7 +269,6 @@ export class Connection implements ConnectionTransport {
         case EOF: protocol.eof(); break;
         case TICK: protocol.tick(now); break;
         case SHUTDOWN: protocol.shutdown(); break;
-        case FLUSH: protocol.flush(); break;
       }
     } catch (cause) {
       this.#failed(cause);
@@ -267,9 +278,9 @@ export class Connection implements ConnectionTransport {
 
   #failed(cause: unknown): void {
     try {
-      this.#protocol.failed(cause instanceof Error ? cause : new Error(String(cause)));
+      this.#protocol.failed(asError(cause));
     } catch (second) {
-      this.destroy(second as Error);
+      this.destroy(asError(second));
     }
   }
 
@@ -285,12 +296,16 @@ export class Connection implements ConnectionTransport {
 
   #leave(): void {
     this.#inside = true;
-    if (this.#gathering && !this.#closed) {
-      this.#gathering = false;
-      this.#enter(FLUSH, NO_BYTES, 0);
-      return;
+    while (!this.#closed) {
+      if (this.#gathering) {
+        this.#gathering = false;
+        this.#guarded(() => this.#protocol.flush());
+      } else if (this.#next !== undefined) {
+        this.#switch(this.#next);
+      } else {
+        break;
+      }
     }
-    while (this.#next !== undefined && !this.#closed) this.#switch(this.#next);
     this.#inside = false;
     this.#send();
     if (this.#wantsPause !== this.#isPaused) this.#applyPause();
@@ -302,16 +317,25 @@ export class Connection implements ConnectionTransport {
     this.#rest = NO_BYTES;
     this.#giveBack();
     this.#wantsPause = false;
+    // What the old protocol asked for is not the next one's.
+    this.#deferred = false;
+    this.#owesDrained = false;
+    this.#drainedIsDue = false;
+    this.#shutdownIsDue = false;
     try {
       this.#protocol = factory(this);
     } catch (cause) {
-      this.destroy(cause as Error);
+      this.destroy(asError(cause));
       return;
     }
+    if (rest.length > 0) this.#guarded(() => this.#protocol.receive(rest));
+    if (this.#sawEof && !this.#ended) this.#guarded(() => this.#protocol.eof());
+    if (this.#sawShutdown && !this.#ended) this.#guarded(() => this.#protocol.shutdown());
+  }
+
+  #guarded(entry: () => void): void {
     try {
-      if (rest.length > 0) this.#protocol.receive(rest);
-      if (this.#sawEof && !this.#ended) this.#protocol.eof();
-      if (this.#sawShutdown && !this.#ended) this.#protocol.shutdown();
+      entry();
     } catch (cause) {
       this.#failed(cause);
     }
@@ -407,16 +431,15 @@ export class Connection implements ConnectionTransport {
 
   /** FIN after what is queued; then the peer is listened to for a while (RFC 9112 §9.6). */
   #finish(): void {
-    if (this.#finished || this.#closed) return;
-    this.#finished = true;
+    if (this.#finishing || this.#closed) return;
+    this.#finishing = true;
     this.#wantsPause = false;
     if (this.#isPaused) this.#applyPause();
-    if (this.#sawEof) {
-      this.#socket.end(() => this.#socket.destroy());
-    } else {
-      this.#lingerUntil = this.#host.clock.now() + this.#host.limits.lingerMs;
-      this.#socket.end();
-    }
+    this.#socket.end(() => {
+      this.#finished = true;
+      if (this.#sawEof) this.#socket.destroy();
+      else this.#lingerUntil = this.#host.clock.now() + this.#host.limits.lingerMs;
+    });
   }
 }
 

@@ -2,7 +2,9 @@
  * The listening socket: where it listens, what it does when the process is out of descriptors, and
  * how it stops. Accepted sockets go to whoever made it.
  */
-import { createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from 'node:net';
+import {
+  createServer, type AddressInfo, type ListenOptions, type Server, type Socket,
+} from 'node:net';
 
 /** Where to listen: a port with a host, or the path of a Unix socket. */
 export interface ListenTarget {
@@ -25,8 +27,12 @@ const KEEP_ALIVE_PROBE_MS = 30_000;
 
 export class Listener {
   readonly #server: Server;
+  #begun = false;
+  #closed = false;
 
-  /** `failed` is told of errors in accepting, of which being out of descriptors is the usual one. */
+  /**
+   * `failed` is told of errors in accepting, of which being out of descriptors is the usual one.
+   */
   constructor(accept: (socket: Socket) => void, failed: (error: NodeJS.ErrnoException) => void) {
     this.#server = createServer({
       // A peer that has sent its request may close its side and still wait (RFC 9112 §9.6).
@@ -45,7 +51,9 @@ export class Listener {
   /** Resolves when listening; rejects with a message that says what to do. */
   async listen(target: ListenTarget): Promise<void> {
     const server = this.#server;
-    if (server.listening) throw new Error('this server listens already; make another for more');
+    if (this.#begun) throw new Error('this server listens already; make another for more');
+    this.#begun = true;
+    this.#closed = false;
     const options: ListenOptions & { reusePort?: boolean } = { backlog: target.backlog ?? BACKLOG };
     if (target.path === undefined) {
       options.port = target.port ?? 0;
@@ -55,11 +63,19 @@ export class Listener {
       options.path = target.path;
     }
     await new Promise<void>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => reject(explained(error, target));
+      const failed = (error: NodeJS.ErrnoException): void => {
+        this.#begun = false;
+        reject(explained(error, target));
+      };
       server.once('error', failed);
       server.listen(options, () => {
         server.off('error', failed);
-        resolve();
+        if (!this.#closed) {
+          resolve();
+          return;
+        }
+        server.close();
+        reject(new Error('this server was closed before it listened'));
       });
     });
   }
@@ -71,6 +87,7 @@ export class Listener {
 
   /** Stops accepting. Connections go on. */
   close(): void {
+    this.#closed = true;
     if (this.#server.listening) this.#server.close();
   }
 }
@@ -84,7 +101,7 @@ function explained(error: NodeJS.ErrnoException, target: ListenTarget): Error {
         { cause: error },
       );
     case 'EACCES':
-      return new Error(`no permission to listen on ${where}: ports under 1024 need a privilege`, {
+      return new Error(`no permission to listen on ${where}: ${privilege(target)}`, {
         cause: error,
       });
     case 'EADDRNOTAVAIL':
@@ -92,4 +109,10 @@ function explained(error: NodeJS.ErrnoException, target: ListenTarget): Error {
     default:
       return error;
   }
+}
+
+function privilege(target: ListenTarget): string {
+  return target.path === undefined
+    ? 'ports under 1024 need a privilege'
+    : 'its directory must exist and be writable';
 }

@@ -24,7 +24,6 @@ export function negotiator(
 }
 
 class Negotiator implements Protocol {
-  readonly idle = true;
   readonly #transport: ConnectionTransport;
   readonly #otherwise: ProtocolFactory<ConnectionTransport>;
   readonly #candidates: readonly Candidate[];
@@ -43,9 +42,14 @@ class Negotiator implements Protocol {
     this.#deadlines.set('first octet', transport.clock.now() + limits.firstOctetMs);
   }
 
+  get idle(): boolean {
+    return this.#seen.length === 0;
+  }
+
   receive(bytes: Uint8Array): void {
     const seen = this.#seen;
-    if (seen.length === 0) this.#deadlines.set('head', this.#transport.clock.now() + this.#limits.headMs);
+    const now = this.#transport.clock.now();
+    if (seen.length === 0) this.#deadlines.set('head', now + this.#limits.headMs);
     this.#deadlines.clear('first octet');
     const first = seen.length === 0 ? bytes : undefined;
     if (first === undefined) seen.append(bytes, 0, bytes.length);
@@ -69,6 +73,7 @@ class Negotiator implements Protocol {
   }
 
   shutdown(): void {
+    if (this.#seen.length > 0) return;
     this.#deadlines.set('first octet', this.#transport.clock.now() + this.#limits.drainIdleMs);
   }
 

@@ -6,7 +6,7 @@
  */
 import { clearTimeout, setTimeout } from 'node:timers';
 import { escapeControls } from '../bytes/ascii.ts';
-import type { ProtocolError } from '../errors.ts';
+import { asError, type ProtocolError } from '../errors.ts';
 import { dispatcher, failureAnswers, type Handler, type Service } from '../http/exchange.ts';
 import { problem } from '../http/problem.ts';
 import type { HttpRequest } from '../http/request.ts';
@@ -82,6 +82,7 @@ export class Server {
   readonly #listener: Listener;
   #resolveClosed!: () => void;
   #closing = false;
+  #isDone = false;
   #force: (() => void) | undefined;
   #host = '';
 
@@ -105,9 +106,14 @@ export class Server {
     const where = typeof target === 'number' ? { port: target } : target;
     if (this.#closing) throw new Error('this server was closed; make another');
     where.signal?.throwIfAborted();
-    await this.#listener.listen(where);
     this.#host = where.host ?? '';
-    if (where.signal !== undefined) this.#closeOn(where.signal);
+    const forget = where.signal && this.#closeOn(where.signal);
+    try {
+      await this.#listener.listen(where);
+    } catch (error) {
+      forget?.();
+      throw error;
+    }
     return this;
   }
 
@@ -136,7 +142,7 @@ export class Server {
   on<Name extends keyof ServerEvents>(
     name: Name, listener: (event: ServerEvents[Name]) => void,
   ): this {
-    if (!(name in this.#listeners)) {
+    if (!Object.hasOwn(this.#listeners, name)) {
       throw new TypeError(`no event ${name}; known are ${Object.keys(this.#listeners).join(', ')}`);
     }
     this.#listeners[name].push(listener);
@@ -155,6 +161,7 @@ export class Server {
       this.#listener.close();
       void this.#manager.shutdown().then(() => this.#done());
     }
+    if (this.#isDone) return this.closed;
     if (timeoutMs === 0) this.#destroyAll();
     else this.#armForce(timeoutMs);
     return this.closed;
@@ -164,10 +171,13 @@ export class Server {
     return this.close();
   }
 
-  #closeOn(signal: AbortSignal): void {
+  /** Closes when a signal fires. Returns the function that forgets it. */
+  #closeOn(signal: AbortSignal): () => void {
     const close = (): void => void this.close();
+    const forget = (): void => signal.removeEventListener('abort', close);
     signal.addEventListener('abort', close, { once: true });
-    void this.closed.then(() => signal.removeEventListener('abort', close));
+    void this.closed.then(forget);
+    return forget;
   }
 
   #armForce(timeoutMs: number): void {
@@ -184,6 +194,7 @@ export class Server {
   }
 
   #done(): void {
+    this.#isDone = true;
     this.#force?.();
     this.#emit('drain', { stage: 'done', connections: 0 });
     this.#resolveClosed();
@@ -205,8 +216,14 @@ export class Server {
   #refuse(error: ProtocolError, transport: Transport): HttpResponse {
     const { code: status, message: detail } = error;
     this.#emit('refused', { peer: transport.peer, status, detail });
-    const own = this.#options.onRefusal?.(status, detail);
-    return own ?? problem(status, detail);
+    try {
+      const own = this.#options.onRefusal?.(status, detail);
+      if (own === undefined || own instanceof HttpResponse) return own ?? problem(status, detail);
+      throw new TypeError('onRefusal must return an HttpResponse');
+    } catch (failure) {
+      this.#failed(failure, undefined);
+      return problem(status, detail);
+    }
   }
 
   #completed(exchange: Http1Exchange): void {
@@ -231,9 +248,9 @@ export class Server {
       return;
     }
     // Nobody listens: the programmer must still see why a 500 was sent.
-    const what = request === undefined ? 'accept' : `${request.method} ${request.target}`;
-    const text = error instanceof Error ? error.stack ?? error.message : String(error);
-    process.stderr.write(`wirestack: ${escapeControls(what)} failed: ${text}\n`);
+    const what = request === undefined ? 'the server' : `${request.method} ${request.target}`;
+    const { stack, message } = asError(error);
+    process.stderr.write(`wirestack: ${escapeControls(what)} failed: ${stack ?? message}\n`);
   }
 
   #acceptFailed(error: NodeJS.ErrnoException): void {

@@ -33,8 +33,7 @@ export class HandClock implements Clock {
     this.#now += ms;
     const due = [...this.#alarms].filter(([, time]) => time <= this.#now);
     for (const [alarm] of due.sort((a, b) => a[1] - b[1])) {
-      this.#alarms.delete(alarm);
-      alarm();
+      if (this.#alarms.delete(alarm)) alarm();
     }
   }
 }

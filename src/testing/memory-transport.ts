@@ -1,12 +1,15 @@
 /**
- * A connection in memory: the other Transport, for tests and simulations with no socket and no time.
+ * A connection in memory: the other Transport, for tests and simulations with no socket and no
+ * time.
  *
  * Keeps the laws of protocol.ts as a real connection does, and is stricter where it can be: each
  * `receive` lends a slab that is overwritten afterwards, so that an octet used after its entry is
- * found. The test is the peer (`send`, `sendEof`, `take`), the loop (`turn`) and the clock (`tick`).
+ * found. The test is the peer (`send`, `sendEof`, `take`), the loop (`turn`) and the clock
+ * (`tick`).
  */
 import { Buffer } from 'node:buffer';
 import { WriteBuffer } from '../bytes/write-buffer.ts';
+import { asError } from '../errors.ts';
 import { DEFAULT_LIMITS, type Limits } from '../limits.ts';
 import type { ConnectionTransport, Peer, Protocol, ProtocolFactory } from '../protocol.ts';
 import { HandClock } from './hand-clock.ts';
@@ -46,6 +49,7 @@ export class MemoryTransport implements ConnectionTransport {
   #window: number;
   #protocol: Protocol;
   #inside = false;
+  #leaving = false;
   #deferred = false;
   #gathering = false;
   #owesDrained = false;
@@ -77,7 +81,7 @@ export class MemoryTransport implements ConnectionTransport {
   write(octets: Uint8Array | string): boolean {
     if (this.ended || this.closed) return true;
     this.#out.push(octets);
-    this.#leaveIfOutside();
+    this.#leaveSoon();
     if (this.#out.length <= this.#limits.writeQueueBytes) return true;
     this.#owesDrained = true;
     return false;
@@ -106,12 +110,13 @@ export class MemoryTransport implements ConnectionTransport {
 
   gather(): void {
     this.#gathering = true;
-    this.#leaveIfOutside();
+    this.#leaveSoon();
   }
 
   end(): void {
     this.ended = true;
-    this.#leaveIfOutside();
+    this.paused = false;
+    this.#leaveSoon();
   }
 
   destroy(cause?: Error): void {
@@ -124,7 +129,7 @@ export class MemoryTransport implements ConnectionTransport {
   become(next: ProtocolFactory<ConnectionTransport>, rest: Uint8Array): void {
     this.#next = next;
     this.#rest = new Uint8Array(rest);
-    this.#leaveIfOutside();
+    this.#leaveSoon();
   }
 
   // The peer
@@ -230,7 +235,8 @@ export class MemoryTransport implements ConnectionTransport {
     if (!this.#eof || this.#toldEof || this.#input.length > 0 || this.paused) return;
     this.#toldEof = true;
     this.#enter(() => this.#protocol.eof());
-    if (this.ended) this.#close();
+    this.#flow();
+    if (this.#dying) this.#close();
   }
 
   #enter(entry: () => void): void {
@@ -244,30 +250,42 @@ export class MemoryTransport implements ConnectionTransport {
   #guard(entry: () => void): void {
     try {
       entry();
-    } catch (cause) {
-      this.failures.push(cause as Error);
+    } catch (thrown) {
+      const cause = asError(thrown);
+      this.failures.push(cause);
       try {
-        this.#protocol.failed(cause as Error);
+        this.#protocol.failed(cause);
       } catch (second) {
-        this.destroy(second as Error);
+        this.destroy(asError(second));
       }
     }
   }
 
   #leave(): void {
-    if (this.#gathering) {
-      this.#gathering = false;
-      this.#guard(() => this.#protocol.flush());
+    for (;;) {
+      if (this.#gathering) {
+        this.#gathering = false;
+        this.#guard(() => this.#protocol.flush());
+      } else if (this.#next !== undefined) {
+        this.#switch(this.#next);
+      } else {
+        break;
+      }
     }
-    while (this.#next !== undefined) this.#switch(this.#next);
     this.#inside = false;
     this.#flow();
   }
 
-  #leaveIfOutside(): void {
-    if (this.#inside || this.closed) return;
-    this.#inside = true;
-    this.#leave();
+  /** Outside an entry, what was asked for is done at the end of the microtask queue. */
+  #leaveSoon(): void {
+    if (this.#inside || this.#leaving || this.closed) return;
+    this.#leaving = true;
+    queueMicrotask(() => {
+      this.#leaving = false;
+      if (this.#inside || this.closed) return;
+      this.#inside = true;
+      this.#leave();
+    });
   }
 
   #switch(factory: ProtocolFactory<ConnectionTransport>): void {
@@ -275,10 +293,18 @@ export class MemoryTransport implements ConnectionTransport {
     this.#next = undefined;
     this.charged = 0;
     this.paused = false;
-    this.#protocol = factory(this);
+    this.#deferred = false;
+    this.#owesDrained = false;
+    try {
+      this.#protocol = factory(this);
+    } catch (cause) {
+      this.destroy(asError(cause));
+      return;
+    }
     if (rest.length > 0) this.#guard(() => this.#protocol.receive(rest));
-    if (this.#toldEof) this.#guard(() => this.#protocol.eof());
-    if (this.#shutdown) this.#guard(() => this.#protocol.shutdown());
+    rest.fill(SPOILED);
+    if (this.#toldEof && !this.ended) this.#guard(() => this.#protocol.eof());
+    if (this.#shutdown && !this.ended) this.#guard(() => this.#protocol.shutdown());
   }
 
   #flow(): void {
@@ -286,7 +312,8 @@ export class MemoryTransport implements ConnectionTransport {
       const piece = this.#out.take(Math.min(this.#window, 64 * 1024));
       if (piece === undefined) break;
       this.#window -= piece.length;
-      this.#taken.push(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : new Uint8Array(piece));
+      const text = typeof piece === 'string';
+      this.#taken.push(text ? Buffer.from(piece, 'latin1') : new Uint8Array(piece));
     }
     if (this.ended && this.#toldEof && this.#out.length === 0) this.#dying = true;
   }

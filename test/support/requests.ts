@@ -1,0 +1,48 @@
+/** A request with no wire below it, for tests of what stands above the wire. */
+import { RequestBody } from '../../src/http/body.ts';
+import { Fields, type FieldsInit } from '../../src/http/fields.ts';
+import { HttpRequest, type HttpVersion, type RequestOrigin } from '../../src/http/request.ts';
+import type { Scheme } from '../../src/http/target.ts';
+import type { Peer } from '../../src/protocol.ts';
+import { HandClock } from '../../src/testing/index.ts';
+
+export const PEER: Peer = {
+  address: '192.0.2.1', port: 50_000, localAddress: '192.0.2.2', localPort: 80,
+  secure: false, tls: undefined,
+};
+
+export interface RequestParts {
+  readonly method?: string;
+  readonly target?: string;
+  /** Path and query; default: the target. */
+  readonly resource?: string;
+  readonly scheme?: Scheme;
+  readonly authority?: string;
+  readonly fields?: FieldsInit;
+  readonly body?: RequestBody;
+  readonly version?: HttpVersion;
+}
+
+/** What a request asked of its wire. */
+export interface Asked {
+  readonly informed: [number, [string, string][]][];
+  readonly pushed: [string, [string, string][]][];
+}
+
+export function makeRequest(parts: RequestParts = {}): HttpRequest & { readonly asked: Asked } {
+  const asked: Asked = { informed: [], pushed: [] };
+  const origin: RequestOrigin = {
+    version: parts.version ?? '1.1',
+    peer: PEER,
+    clock: new HandClock(),
+    inform: (status, fields) => void asked.informed.push([status, [...fields]]),
+    push: (target, fields) => asked.pushed.push([target, [...fields]]) > 0,
+  };
+  const target = parts.target ?? '/';
+  const request = new HttpRequest(
+    parts.method ?? 'GET', target, parts.resource ?? target, parts.scheme ?? 'http',
+    parts.authority ?? 'a.example', Fields.from(parts.fields), parts.body ?? RequestBody.empty,
+    origin,
+  );
+  return Object.assign(request, { asked });
+}
