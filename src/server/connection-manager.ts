@@ -35,7 +35,8 @@ export function connectionCap(descriptors: number): number {
 }
 
 function withinDescriptors(descriptors: number): number {
-  return descriptors - Math.max(64, Math.floor(descriptors / 8));
+  // Few descriptors are few connections, but never none.
+  return Math.max(1, descriptors - Math.max(64, Math.floor(descriptors / 8)));
 }
 
 function descriptorLimit(): number {

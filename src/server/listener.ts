@@ -67,16 +67,20 @@ export class Listener {
         this.#begun = false;
         reject(explained(error, target));
       };
-      server.once('error', failed);
-      server.listen(options, () => {
+      const listening = (): void => {
         server.off('error', failed);
-        if (!this.#closed) {
-          resolve();
-          return;
-        }
+        if (!this.#closed) return resolve();
         server.close();
         reject(new Error('this server was closed before it listened'));
-      });
+      };
+      server.once('error', failed);
+      try {
+        server.listen(options, listening);
+      } catch (error) {
+        // What is no port at all is thrown.
+        server.off('error', failed);
+        failed(error as NodeJS.ErrnoException);
+      }
     });
   }
 

@@ -106,7 +106,6 @@ export class Server {
     const where = typeof target === 'number' ? { port: target } : target;
     if (this.#closing) throw new Error('this server was closed; make another');
     where.signal?.throwIfAborted();
-    this.#host = where.host ?? '';
     const forget = where.signal && this.#closeOn(where.signal);
     try {
       await this.#listener.listen(where);
@@ -114,6 +113,7 @@ export class Server {
       forget?.();
       throw error;
     }
+    this.#host = where.host ?? '';
     return this;
   }
 

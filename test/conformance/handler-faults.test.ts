@@ -66,7 +66,10 @@ describe('field values and names are checked when they are set (RFC 9112 §11.1)
     expect(() => Fields.from({ x: `a${character}b` })).toThrow(TypeError);
     expect(() => Fields.from({ [`a${character}b`]: 'x' })).toThrow(TypeError);
   });
-  test.each([null, true, {}, Symbol('a'), () => 'a', 5n])('a value that is no text', (value) => {
+  test.each([
+    ['null', null], ['a boolean', true], ['an object', {}], ['a symbol', Symbol('a')],
+    ['a function', () => 'a'], ['a bigint', 5n],
+  ])('a value that is no text: %s', (_, value) => {
     expect(() => Fields.from({ x: value } as unknown as FieldsInit)).toThrow(TypeError);
   });
   test('an empty name is none', () => {

@@ -252,7 +252,8 @@ describe('§9.3.2 HEAD', () => {
     expect(text).toMatch(/^HTTP\/1\.1 404 .*content-length: [1-9]\d*\r\n.*\r\n\r\n$/s);
   });
   test.each([
-    ['no Host', head('HEAD / HTTP/1.1'), 400], ['a target', head('HEAD * HTTP/1.1', 'Host: a'), 400],
+    ['no Host', head('HEAD / HTTP/1.1'), 400],
+    ['a target', head('HEAD * HTTP/1.1', 'Host: a'), 400],
     ['an expectation', head('HEAD / HTTP/1.1', 'Host: a', 'Expect: b'), 417],
     ['a transfer coding', head('HEAD / HTTP/1.1', 'Host: a', 'Transfer-Encoding: b'), 501],
     ['broken content', `${head('HEAD / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked')}x`, 400],

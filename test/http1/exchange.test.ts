@@ -99,6 +99,18 @@ describe('an answer', () => {
   });
 });
 
+test('a failure whose own answer cannot be written is a plain 500', () => {
+  const { host, exchange } = make();
+  const wrong = new HttpResponse(503, { 'content-length': 7 }, 'hello');
+  host.failure = (error) => {
+    host.failures.push(error);
+    return wrong;
+  };
+  exchange.respond(new HttpResponse(200, { 'content-length': 7 }, 'hello'));
+  expect([exchange.advance(), host.failures.length]).toEqual([true, 2]);
+  expect(answers(host.written)).toMatchObject([{ status: 500, whole: true }]);
+});
+
 describe('persistence (RFC 9112 §9.3)', () => {
   test.each([
     [1, true, false, undefined], [1, true, true, 'close'], [1, false, false, 'close'],

@@ -32,48 +32,59 @@ describe('Moments', () => {
   test('a head and its request count from the first octet', () => {
     const { moments, due } = make();
     due(90);
-    moments.receiving('head');
+    moments.receiving('head', false);
     expect([due(199), due(1), due(799), due(1)]).toEqual([[], ['head'], [], ['request']]);
   });
 
   test('progress moves none of them', () => {
     const { moments, due } = make();
-    moments.receiving('head');
+    moments.receiving('head', false);
     due(100);
-    moments.receiving('head');
+    moments.receiving('head', false);
     expect(due(100)).toEqual(['head']);
-    moments.receiving('content');
+    moments.receiving('content', false);
     expect([due(799), due(1)]).toEqual([[], ['request']]);
   });
 
   test('content is a part of the request that its head began', () => {
     const { moments, due } = make();
-    moments.receiving('head');
+    moments.receiving('head', false);
     due(150);
     moments.headReceived();
-    moments.receiving('content');
+    moments.receiving('content', false);
     expect([due(849), due(1)]).toEqual([[], ['request']]);
   });
 
   test('content whose head came whole counts from there, and has no head to wait for', () => {
     const { moments, due } = make();
-    moments.receiving('content');
+    moments.receiving('content', false);
     expect([due(999), due(1)]).toEqual([[], ['request']]);
+  });
+
+  test('content that may take its time waits for nothing, nor for what came before', () => {
+    const { moments, due } = make();
+    moments.receiving('content', true);
+    expect(due(10_000)).toEqual([]);
+    moments.receiving('head', false);
+    moments.requestReceived();
+    moments.receiving('content', true);
+    moments.headReceived();
+    expect(due(10_000)).toEqual([]);
   });
 
   test('a request that was received waits for nothing, and the next has its own time', () => {
     const { moments, due } = make();
-    moments.receiving('head');
+    moments.receiving('head', false);
     moments.headReceived();
     moments.requestReceived();
     expect(due(5000)).toEqual([]);
-    moments.receiving('head');
+    moments.receiving('head', false);
     expect([due(199), due(1)]).toEqual([[], ['head']]);
   });
 
   test.each([[false, 500], [true, 50]])('idle, the server closes %s: %d ms', (draining, ms) => {
     const { moments, due } = make();
-    moments.receiving('head');
+    moments.receiving('head', false);
     moments.idle(draining);
     expect([due(ms - 1), due(1), due(5000)]).toEqual([[], ['idle'], []]);
   });
@@ -82,13 +93,13 @@ describe('Moments', () => {
     const { moments, due } = make();
     moments.idle(false);
     due(499);
-    moments.receiving('head');
+    moments.receiving('head', false);
     expect(due(1)).toEqual([]);
   });
 
   test('none: nothing is awaited any more', () => {
     const { moments, due } = make();
-    moments.receiving('head');
+    moments.receiving('head', false);
     moments.none();
     expect(due(10_000)).toEqual([]);
   });

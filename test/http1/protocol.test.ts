@@ -386,6 +386,27 @@ describe('ends', () => {
   });
 });
 
+describe('refusals of what is no request', () => {
+  test.each(['\rX', '\n', ' ', 'G(', 'GET /\t', '\r\n\r\n\r\n'])(
+    '%j has content, whatever another connection asked', (text) => {
+      connect().transport.send(head('HEAD / HTTP/1.1', 'Host: a'));
+      const { transport } = connect();
+      transport.send(text);
+      transport.sendEof();
+      expect(answers(transport.take())).toMatchObject([{ status: 400, whole: true }]);
+    },
+  );
+
+  test.each(['HEAD / x', 'HEAD /\t', 'HEAD / HTTP/1.1\r\nA : b\r\n\r\n', 'HEAD / HTTP/1.1\r\n\r\n'])(
+    '%j has none: it began as HEAD (RFC 9110 §9.3.2)', (text) => {
+      const { transport } = connect();
+      transport.send(text);
+      transport.sendEof();
+      expect(transport.take()).toMatch(/^HTTP\/1\.1 400 .*\r\n(.+\r\n)+\r\n$/);
+    },
+  );
+});
+
 describe('what an entry throws', () => {
   function broken(options: Partial<Http1Options>): MemoryTransport {
     return new MemoryTransport(http1({
@@ -403,6 +424,20 @@ describe('what an entry throws', () => {
     await transport.settle();
     expect(statuses({ answers: answers(transport.take()) })).toEqual([500]);
     expect(transport.ended).toBe(true);
+  });
+
+  test('under an answer that has begun: it is cut', async () => {
+    const transport = broken({
+      dispatch: (exchange: Exchange) => {
+        if (exchange.request.path === '/1') throw new Error('no service');
+        const endless = new ScriptedSource(['a', new Promise(() => {})]);
+        exchange.respond(new HttpResponse(200, {}, endless));
+      },
+    });
+    transport.send(numbered(2));
+    await transport.settle();
+    expect([transport.closed, transport.cause]).toEqual([true, expect.any(Error)]);
+    expect(transport.take()).not.toContain('500');
   });
 
   test('a refusal that cannot be made destroys the connection', async () => {

@@ -78,6 +78,11 @@ describe('limits', () => {
       .toEqual([502, `the status line is over requestLineBytes, ${limit} octets`]);
   });
 
+  test('no status line is shorter than 13 octets', () => {
+    const [code, message] = refused('HTTP/1.1 200 \r\n\r\n', parser({ requestLineBytes: 12 }));
+    expect([code, message]).toEqual([502, expect.stringContaining('requestLineBytes')]);
+  });
+
   test('field lines: 20 octets; one more is 502', () => {
     const limits = { fieldSectionBytes: 20 };
     const line = `a: ${'v'.repeat(15)}`;

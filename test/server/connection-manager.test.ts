@@ -99,7 +99,7 @@ describe('connectionCap: what is left of the limit of descriptors', () => {
   test.each([
     [128, 64], [256, 192], [512, 448], [513, 449], [1024, 896], [4096, 3584],
     [11_428, 10_000], [11_429, 10_000], [20_000, 10_000], [1_048_576, 10_000],
-    [64, 0], [65, 1],
+    [32, 1], [64, 1], [65, 1],
   ])('of %i: %i', (descriptors, cap) => {
     expect(connectionCap(descriptors)).toBe(cap);
   });

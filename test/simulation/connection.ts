@@ -260,6 +260,7 @@ export class SimulatedConnection {
     this.#tell(`begin ${request.method} ${request.target}`);
     if (request.fields.get('x-id') !== String(plan.id)) this.#fault('it began out of turn');
     if (this.transport.ended || this.transport.closed) this.#fault('a request began after the end');
+    this.#checkCompany(index);
     const watched: Watched = { aborted: undefined, drained: undefined };
     this.begun.push(watched);
     const watch = (): void => {
@@ -273,6 +274,15 @@ export class SimulatedConnection {
     if (when === 0) watch();
     if (when === 1) void this.#world.gate(`${plan.id} watch`).then(watch);
     return plan.behaviour.handle(request, plan, this.#world);
+  }
+
+  /** Only requests that change nothing run side by side (RFC 9112 §9.3.2). */
+  #checkCompany(index: number): void {
+    const company = this.plans.slice(this.reader.wholeCount, index + 1);
+    const unsafe = company.some(({ method, head }) => (
+      method === 'POST' || method === 'PUT' || head.includes('Upgrade: ')
+    ));
+    if (unsafe && company.length > 1) this.#fault(`request ${index} began beside another`);
   }
 
   #checkAnswers(): void {

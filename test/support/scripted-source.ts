@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import type { BodySource } from '../../src/http/body.ts';
 import type { Fields } from '../../src/http/fields.ts';
 
-/** What one pull gives: text, octets, null, a wrong type; a function is called (to throw, say). */
+/** What one pull gives: text, octets, null, a promise; a function is called (to throw, say). */
 export type Step = string | (() => unknown) | null | Uint8Array | Promise<unknown>;
 
 export type End = 'null' | 'failed' | 'cancelled';
@@ -44,9 +44,9 @@ export class ScriptedSource implements BodySource {
   }
 
   #yield(step: unknown): unknown {
-    if (step instanceof Promise) return this.#later(step);
     try {
       const value = typeof step === 'function' ? (step as () => unknown)() : step;
+      if (value instanceof Promise) return this.#later(value);
       if (value === null) this.ends.push('null');
       return typeof value === 'string' ? Buffer.from(value, 'latin1') : value;
     } catch (error) {

@@ -1,0 +1,14 @@
+/**
+ * Runs the benches: `npm run bench`, `npm run bench -- http1`.
+ *
+ * Where this Node strips types the sources run as they are; elsewhere they are compiled first.
+ */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { makeCurrent, root } from '../examples/support/compile.mjs';
+
+const stripsTypes = Boolean(process.features.typescript);
+const file = stripsTypes ? 'bench/main.ts' : 'dist/bench/main.js';
+if (stripsTypes || makeCurrent('bench/tsconfig.json', ['src', 'bench'])) {
+  await import(pathToFileURL(join(root, file)).href);
+}
