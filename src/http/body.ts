@@ -216,8 +216,7 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
     if (waiter === undefined) return;
     this.#waiter = undefined;
     if (this.#pieces.length > 0) waiter.resolve(this.#next(waiter.max));
-    else if (this.#ended) waiter.resolve(null);
-    else this.#waiter = waiter;
+    else waiter.resolve(null);
   }
 
   #fail(cause: Error): void {

@@ -8,3 +8,7 @@ export {
   ChunkedDecoder, chunkBounds, type ChunkBounds, type ChunkSink,
 } from './chunked-decoder.ts';
 export { chunkLine, lastChunk, requestHead } from './message-writer.ts';
+// What `http1` is made with
+export { dispatcher, failureAnswers } from '../http/exchange.ts';
+export { problem } from '../http/problem.ts';
+export { limitsFrom } from '../limits.ts';

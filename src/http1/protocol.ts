@@ -434,13 +434,13 @@ class Http1Protocol implements Protocol, ExchangeHost {
   #late(moment: Moment): void {
     switch (moment) {
       case 'head':
+      case 'request': {
         // A fault in what has come is told before its slowness.
-        this.#parseRest();
-        this.#refuse(late(`a head took longer than headMs, ${this.#limits.headMs}`));
+        if (this.#reading === HEAD) this.#parseRest();
+        const limit = moment === 'head' ? 'headMs' : 'requestMs';
+        this.#refuse(late(`a ${moment} took longer than ${limit}, ${this.#limits[limit]}`));
         break;
-      case 'request':
-        this.#refuse(late(`a request took longer than requestMs, ${this.#limits.requestMs}`));
-        break;
+      }
       default:
         this.#close();
     }

@@ -67,7 +67,8 @@ export class ServerClock implements Clock {
     this.#lastStep = now;
     if (this.#alarms.size === 0) return [];
     const due = [...this.#alarms].filter((alarm) => alarm.time <= this.#now);
-    for (const alarm of due) this.#alarms.delete(alarm);
-    return due.sort((a, b) => a.time - b.time).map((alarm) => alarm.call);
+    due.sort((a, b) => a.time - b.time);
+    // One that is due may still be cancelled by one before it.
+    return due.map((alarm) => () => { if (this.#alarms.delete(alarm)) alarm.call(); });
   }
 }

@@ -271,6 +271,12 @@ describe('§7.1 Chunked Transfer Coding', () => {
       await refuses(chunked(`${size}\r\nabc\r\n0\r\n\r\n`) + SMUGGLED, 400);
     },
   );
+  test.each(['\r\n\r\n', ';a\r\n\r\n', ' \r\n\r\n'])(
+    'no size is not the size 0: %j (RFC 9112 §7.1)',
+    async (chunks) => {
+      await refuses(chunked(chunks) + SMUGGLED, 400);
+    },
+  );
   test.each([
     ['bare LF after a size', '3\nabc\r\n0\r\n\r\n'],
     ['bare CR after a size', '3\rabc\r\n0\r\n\r\n'],

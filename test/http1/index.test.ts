@@ -8,8 +8,9 @@ import { octets } from '../support/vectors.ts';
 test('exports', () => {
   expect(Object.keys(core).sort()).toEqual([
     'CHUNKED', 'ChunkedDecoder', 'FieldLines', 'MORE', 'RequestHead', 'ResponseHead', 'UNTIL_CLOSE',
-    'chunkBounds', 'chunkLine', 'headBounds', 'http1', 'lastChunk', 'parseFieldLines',
-    'parseRequestHead', 'parseResponseHead', 'requestFraming', 'requestHead', 'responseFraming',
+    'chunkBounds', 'chunkLine', 'dispatcher', 'failureAnswers', 'headBounds', 'http1',
+    'lastChunk', 'limitsFrom', 'parseFieldLines', 'parseRequestHead', 'parseResponseHead',
+    'problem', 'requestFraming', 'requestHead', 'responseFraming',
   ]);
 });
 

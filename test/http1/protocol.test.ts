@@ -397,7 +397,9 @@ describe('refusals of what is no request', () => {
     },
   );
 
-  test.each(['HEAD / x', 'HEAD /\t', 'HEAD / HTTP/1.1\r\nA : b\r\n\r\n', 'HEAD / HTTP/1.1\r\n\r\n'])(
+  test.each([
+    'HEAD / x', 'HEAD /\t', 'HEAD / HTTP/1.1\r\nA : b\r\n\r\n', 'HEAD / HTTP/1.1\r\n\r\n',
+  ])(
     '%j has none: it began as HEAD (RFC 9110 §9.3.2)', (text) => {
       const { transport } = connect();
       transport.send(text);

@@ -162,8 +162,8 @@ export function splits(text: string): string[][] {
 
 /**
  * Sends `text` at every split and insists that the outcome is one: statuses, contents, requests
- * seen, refusals. A vector that does not end with LF is followed by FIN, so that a part of a line is
- * judged too. Returns that outcome.
+ * seen, refusals. A vector that does not end with LF is followed by FIN, so that a part of a line
+ * is judged too. Returns that outcome.
  */
 export async function verdict(
   text: string, handler?: Handler, options?: ConnectOptions,
