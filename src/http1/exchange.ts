@@ -9,7 +9,7 @@ import {
   PULL_BYTES, RequestBody, cancelSource, isBodySource, type BodyDemand, type BodySource,
 } from '../http/body.ts';
 import { plainAnswer, type Exchange } from '../http/exchange.ts';
-import { Fields } from '../http/fields.ts';
+import { Fields, listMembers } from '../http/fields.ts';
 import { HttpError } from '../http/http-error.ts';
 import {
   HttpRequest, abortRequest, type HttpVersion, type RequestOrigin,
@@ -251,6 +251,12 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   #writeWhole(response: HttpResponse): void {
     const planned = plan(response);
     const head = this.request.method === 'HEAD';
+    if (head && response.body === null && response.status !== 205 && planned.isSilent) {
+      // Of what GET would bring, this answer knows nothing (RFC 9110 §8.6).
+      const connection = this.#connection(true);
+      this.#host.write(streamHead(response, UNTIL_CLOSE, this.clock.date(), connection));
+      return;
+    }
     if (!head) checkPlan(planned, response.status);
     if (planned.close) this.keepAlive = false;
     const connection = this.#connection(true);
@@ -306,12 +312,19 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     const { fields } = response;
     const named = connect || fields.has('upgrade')
       ? fields
-      : fields.with('upgrade', this.request.fields.get('upgrade') ?? '');
+      : fields.with('upgrade', this.#onlyOffer());
     this.started = true;
     const head = connect ? bareHead(200, fields, this.clock.date()) : bareHead(101, named);
     this.#host.write(head);
     this.#host.become(next);
     return true;
+  }
+
+  /** The protocol that a client asked for; of several the program says which (RFC 9110 §7.8). */
+  #onlyOffer(): string {
+    const offers = listMembers(this.request.fields.get('upgrade') ?? '');
+    if (offers.length === 1) return offers[0] as string;
+    throw new TypeError('a switch needs an upgrade field: several protocols were offered');
   }
 
   #pull(source: BodySource): void {

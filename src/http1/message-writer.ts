@@ -7,7 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { decimal, isToken, latin1 } from '../bytes/ascii.ts';
-import { Fields, type FieldsInit } from '../http/fields.ts';
+import { Fields, listMembers, type FieldsInit } from '../http/fields.ts';
 import type { HttpResponse } from '../http/response.ts';
 import { hasNoContent, reasonPhrase } from '../http/status.ts';
 import { CHUNKED, UNTIL_CLOSE } from './framing.ts';
@@ -37,7 +37,7 @@ class WrittenFields {
       throw new TypeError(`content-length "${length}" is no count of octets (RFC 9110 §8.6)`);
     }
     this.hasDate = fields.has('date');
-    this.close = fields.get('connection')?.toLowerCase() === 'close';
+    this.close = listMembers(fields.get('connection')?.toLowerCase() ?? '').includes('close');
     let text = '';
     for (const [name, value] of fields) {
       if (!OWN_FIELDS.has(name)) text += `${name}: ${value}\r\n`;
@@ -63,6 +63,8 @@ export interface Plan {
   /** Octets of content, and what the head says of them (UNSET: nothing). */
   readonly length: number;
   readonly declared: number;
+  /** The program itself says nothing of a length. */
+  readonly isSilent: boolean;
   /** Head and text as last written on a connection that persists, and the date in it. */
   whole: string;
   date: string;
@@ -84,7 +86,8 @@ function makePlan(response: HttpResponse): Plan {
   const head = statusLine(response.status) + fields.text + line;
   return {
     head, hasDate: fields.hasDate, close: fields.close,
-    ...content, declared: contentLength, whole: '', date: '',
+    ...content, declared: contentLength, isSilent: fields.contentLength === UNSET,
+    whole: '', date: '',
   };
 }
 

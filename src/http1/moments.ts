@@ -3,6 +3,7 @@
  * and how long it may be idle (RFC 9112 §9.5). All are absolute: progress moves none of them.
  */
 import { Deadlines } from '../deadlines.ts';
+import { ConnectionError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Clock } from '../protocol.ts';
 
@@ -56,4 +57,9 @@ export class Moments {
   #set(moment: Moment, ms: number): void {
     this.#deadlines.set(moment, this.#clock.now() + ms);
   }
+}
+
+/** What a peer is told that was too slow (RFC 9110 §15.5.9). */
+export function lateError(message: string): ConnectionError {
+  return new ConnectionError(408, `${message} (RFC 9110 §15.5.9)`);
 }

@@ -22,7 +22,7 @@ import { chunkBounds, type ChunkBounds } from './chunked-decoder.ts';
 import { ContentReader } from './content-reader.ts';
 import { Http1Exchange, type ExchangeHost } from './exchange.ts';
 import { MORE } from './field-lines.ts';
-import { Moments, type Moment } from './moments.ts';
+import { Moments, lateError, type Moment } from './moments.ts';
 import { Pipeline } from './pipeline.ts';
 import { RequestHead, headBounds, parseRequestHead, type HeadBounds } from './request-parser.ts';
 import { admitRequest } from './request-rules.ts';
@@ -159,7 +159,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
     for (; moment !== undefined; moment = this.#moments.expired(now)) this.#late(moment);
     if (this.#content?.tooSlow(now, this.#standing()) === true) {
       const floor = this.#limits.bodyRateBytesPerSecond;
-      this.#refuse(late(`content came slower than bodyRateBytesPerSecond, ${floor}`));
+      this.#refuse(lateError(`content came slower than bodyRateBytesPerSecond, ${floor}`));
     }
     this.#leave(false);
   }
@@ -272,10 +272,10 @@ class Http1Protocol implements Protocol, ExchangeHost {
   /** Reads units until one is partial or reading stands still. Returns the offset reached. */
   #parse(bytes: Uint8Array, start: number, end: number): number {
     let at = start;
+    this.#partialLimit = 0;
     while (at < end && !this.#standing()) {
       const next = this.#unit(bytes, at, end);
       if (next === MORE) break;
-      this.#partialLimit = 0;
       at = next;
     }
     return at;
@@ -437,8 +437,12 @@ class Http1Protocol implements Protocol, ExchangeHost {
       case 'request': {
         // A fault in what has come is told before its slowness.
         if (this.#reading === HEAD) this.#parseRest();
+        // Nothing but empty lines is no request to be late (RFC 9112 §2.2).
+        if (this.#reading === HEAD && this.#rest.isOnly(CR, LF)) return this.#close();
+        // A request that waits for those before it is not slow: it is not being read.
+        if (this.#content?.exchange.begun === false) return this.#schedule();
         const limit = moment === 'head' ? 'headMs' : 'requestMs';
-        this.#refuse(late(`a ${moment} took longer than ${limit}, ${this.#limits[limit]}`));
+        this.#refuse(lateError(`a ${moment} took longer than ${limit}, ${this.#limits[limit]}`));
         break;
       }
       default:
@@ -474,7 +478,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
       this.#moments.receiving('content', this.#content?.exchange.slow === true);
     } else if (this.#partialLimit > 0) {
       this.#moments.receiving('head', false);
-    } else if (this.#queue.length > 0 || this.#standing()) {
+    } else if (this.#queue.length > 0 || this.#rest.length > 0 || this.blocked) {
       this.#moments.none();
     } else if (this.#requests > 0 || this.#draining) {
       // Before that, the moment of the first octet stands.
@@ -492,8 +496,4 @@ class Http1Protocol implements Protocol, ExchangeHost {
     if (full) this.transport.pause();
     else this.transport.resume();
   }
-}
-
-function late(message: string): ConnectionError {
-  return new ConnectionError(408, `${message} (RFC 9110 §15.5.9)`);
 }

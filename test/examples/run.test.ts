@@ -49,7 +49,9 @@ describeWith('building', 'a Node that does not strip types', !strips, () => {
   beforeEach(async () => {
     folder = await temporaryDirectory();
     for (const name of ['src', 'examples', 'test']) mkdirSync(join(folder, name));
-    for (const name of ['tsconfig.json', 'examples/run.mjs']) {
+    mkdirSync(join(folder, 'examples/support'));
+    const launcher = ['examples/run.mjs', 'examples/support/compile.mjs'];
+    for (const name of ['tsconfig.json', ...launcher]) {
       cpSync(join(ROOT, name), join(folder, name));
     }
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));

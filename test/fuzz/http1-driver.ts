@@ -7,6 +7,7 @@ import { Buffer } from 'node:buffer';
 import { LF } from '../../src/bytes/ascii.ts';
 import { ProtocolError } from '../../src/errors.ts';
 import { dispatcher, failureAnswers, type Exchange } from '../../src/http/exchange.ts';
+import { listMembers } from '../../src/http/fields.ts';
 import { problem } from '../../src/http/problem.ts';
 import type { HttpRequest } from '../../src/http/request.ts';
 import { HttpResponse } from '../../src/http/response.ts';
@@ -233,7 +234,11 @@ class Run {
   #handle(request: HttpRequest): HttpResponse | Promise<HttpResponse> {
     if (request.target.includes('early')) return this.#answer(request);
     if (request.target === '/switch' && isSwitchable(request)) {
-      return HttpResponse.switching(() => new Tunnel((text) => this.tunnelled += text));
+      const [offer = ''] = listMembers(request.fields.get('upgrade') ?? '');
+      const fields = request.method === 'CONNECT' ? undefined : { upgrade: offer };
+      return HttpResponse.switching(
+        () => new Tunnel((text) => this.tunnelled += text), fields,
+      );
     }
     return this.#read(request);
   }

@@ -167,7 +167,6 @@ const CONNECTIONS = [
   `POST /early HTTP/1.1\r\n${HOST}${CHUNKED}\r\n5\r\nhello\r\n0\r\n\r\n${NEXT}`,
   `POST /early HTTP/1.1\r\n${HOST}Content-Length: 300000\r\n\r\nhello${NEXT}`,
   `GET ${SWITCH}\r\n${NEXT}`,
-  
   `POST ${SWITCH}Content-Length: 2\r\n\r\nab${NEXT}`,
   `POST ${SWITCH}${CHUNKED}\r\n1\r\na\r\n0\r\n\r\n${NEXT}`,
   `CONNECT a:443 HTTP/1.1\r\n${HOST}\r\n${NEXT}`, `GET / HTTP/1.0\r\n\r\n${NEXT}`,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { HttpResponse } from '../../src/http/response.ts';
 import type { BodySource } from '../../src/http/body.ts';
 import type { Transport } from '../../src/protocol.ts';
+import { deferred } from '../support/deferred.ts';
 import { connect } from '../support/http1.ts';
 import { Tunnel } from './tunnel.ts';
 
@@ -91,6 +92,25 @@ describe('Expect and Upgrade in one request (RFC 9110 §7.8)', () => {
   });
 });
 
+describe('reading goes on where it stood still (RFC 9112 §9.3.2)', () => {
+  test('a head that became whole while an interim answer filled the queue is parsed', async () => {
+    const { promise, resolve } = deferred<HttpResponse>();
+    let inform = (): void => {};
+    const { transport, seen } = connect((request) => {
+      inform = () => request.inform(103, { link: '</a>' });
+      return promise;
+    }, { window: 0, limits: { writeQueueBytes: 1 } });
+    transport.send(`${get('/1')}GET /2 HT`);
+    // Outside any entry: nobody looks at what that means for reading.
+    inform();
+    transport.send('TP/1.1\r\nHost: a\r\n\r\n');
+    resolve(new HttpResponse(200));
+    transport.release();
+    await transport.settle();
+    expect(seen).toEqual(['GET /1', 'GET /2']);
+  });
+});
+
 describe('a connection is idle when nothing is begun (RFC 9112 §9.8)', () => {
   test('a request that was received is answered, however slowly the one before is read', () => {
     const limits = { writeQueueBytes: 100, idleMs: 1000 };
@@ -104,6 +124,17 @@ describe('a connection is idle when nothing is begun (RFC 9112 §9.8)', () => {
     transport.release();
     while (transport.pending) transport.turn();
     expect(seen).toEqual(['GET /1', 'GET /2']);
+  });
+});
+
+describe('idle is idle, whatever the last entry had done (RFC 9112 §9.8)', () => {
+  test.each([31, 32, 33])('after %i requests in one read', (requests) => {
+    const { transport, seen } = connect(undefined, { limits: { idleMs: 1000 } });
+    transport.send(get('/').repeat(requests));
+    while (transport.pending) transport.turn();
+    expect(seen.length).toBe(requests);
+    transport.tick(1000);
+    expect(transport.ended).toBe(true);
   });
 });
 
