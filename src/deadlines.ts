@@ -19,8 +19,18 @@ export class Deadlines<Name extends string> {
       if (at < this.#earliest) this.#earliest = at;
     } else {
       this.#times[index] = at;
-      this.#earliest = Math.min(...this.#times);
+      this.#findEarliest();
     }
+  }
+
+  /** Sets a moment and forgets all others: what a connection does after each exchange. */
+  setOnly(name: Name, at: number): void {
+    if (this.#names.length !== 1 || this.#names[0] !== name) {
+      this.clearAll();
+      this.#names.push(name);
+    }
+    this.#times[0] = at;
+    this.#earliest = at;
   }
 
   /** Forgets a moment; one that was never set is no error. */
@@ -29,11 +39,12 @@ export class Deadlines<Name extends string> {
     if (index < 0) return;
     this.#names.splice(index, 1);
     this.#times.splice(index, 1);
-    this.#earliest = Math.min(...this.#times);
+    this.#findEarliest();
   }
 
   /** Forgets all. */
   clearAll(): void {
+    if (this.#names.length === 0) return;
     this.#names.length = 0;
     this.#times.length = 0;
     this.#earliest = Infinity;
@@ -53,5 +64,11 @@ export class Deadlines<Name extends string> {
     const name = this.#names[this.#times.indexOf(this.#earliest)];
     if (name !== undefined) this.clear(name);
     return name;
+  }
+
+  #findEarliest(): void {
+    let earliest = Infinity;
+    for (const time of this.#times) if (time < earliest) earliest = time;
+    this.#earliest = earliest;
   }
 }

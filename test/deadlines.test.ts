@@ -69,4 +69,15 @@ describe('Deadlines', () => {
     deadlines.set('idle', 50);
     expect(due(deadlines, 1000)).toEqual(['idle']);
   });
+
+  test.each([[[]], [['idle']], [['head', 'request']], [['idle', 'head']]] as Name[][][])(
+    'setOnly forgets all others: after %j', (before) => {
+      const deadlines = new Deadlines<Name>();
+      for (const name of before) deadlines.set(name, 100);
+      deadlines.setOnly('idle', 300);
+      expect(due(deadlines, 299)).toEqual([]);
+      expect(due(deadlines, 300)).toEqual(['idle']);
+      expect(deadlines.at('head')).toBeUndefined();
+    },
+  );
 });

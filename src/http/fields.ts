@@ -234,6 +234,15 @@ function addMember(members: string[], member: string): void {
   if (member !== '') members.push(member);
 }
 
+/**
+ * The members of a list of tokens, in lower case. Every comma parts: a token has no quotes, and a
+ * stray one must not hide what follows it.
+ */
+export function tokenMembers(value: string): string[] {
+  return value.split(',').map((member) => trimOws(member).toLowerCase())
+    .filter((member) => member !== '');
+}
+
 /** A part of `text` without SP and HTAB at its ends (RFC 9110 §5.6.3). */
 export function trimOws(text: string, start = 0, end = text.length): string {
   while (start < end && isOws(text.charCodeAt(start))) start++;

@@ -7,7 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { decimal, isToken, latin1 } from '../bytes/ascii.ts';
-import { Fields, listMembers, type FieldsInit } from '../http/fields.ts';
+import { Fields, tokenMembers, type FieldsInit } from '../http/fields.ts';
 import type { HttpResponse } from '../http/response.ts';
 import { hasNoContent, reasonPhrase } from '../http/status.ts';
 import { CHUNKED, UNTIL_CLOSE } from './framing.ts';
@@ -37,7 +37,7 @@ class WrittenFields {
       throw new TypeError(`content-length "${length}" is no count of octets (RFC 9110 §8.6)`);
     }
     this.hasDate = fields.has('date');
-    this.close = listMembers(fields.get('connection')?.toLowerCase() ?? '').includes('close');
+    this.close = tokenMembers(fields.get('connection') ?? '').includes('close');
     let text = '';
     for (const [name, value] of fields) {
       if (!OWN_FIELDS.has(name)) text += `${name}: ${value}\r\n`;

@@ -40,8 +40,8 @@ export class Moments {
 
   /** Nothing is begun. `draining`: only what is on its way already is waited for. */
   idle(draining: boolean): void {
-    this.#deadlines.clearAll();
-    this.#set('idle', draining ? this.#limits.drainIdleMs : this.#limits.idleMs);
+    const ms = draining ? this.#limits.drainIdleMs : this.#limits.idleMs;
+    this.#deadlines.setOnly('idle', this.#clock.now() + ms);
   }
 
   /** Nothing is awaited of the peer. */

@@ -5,7 +5,7 @@
  */
 import { ConnectionError } from '../errors.ts';
 import { RequestBody } from '../http/body.ts';
-import { listMembers, type Fields } from '../http/fields.ts';
+import { tokenMembers, type Fields } from '../http/fields.ts';
 import { HttpRequest } from '../http/request.ts';
 import { hostFault, parseTarget, type Scheme, type Target } from '../http/target.ts';
 import type { Limits } from '../limits.ts';
@@ -86,11 +86,11 @@ function persistence(
 ): void {
   exchange.keepAlive = minor === 1;
   if (!connection) return;
-  const options = listMembers((fields.get('connection') as string).toLowerCase());
+  const options = tokenMembers(fields.get('connection') as string);
   if (options.includes('close')) exchange.keepAlive = false;
   else if (options.includes('keep-alive')) exchange.keepAlive = true;
   if (upgrade && exchange.keepAlive && minor === 1 && options.includes('upgrade')) {
-    const protocols = listMembers((fields.get('upgrade') as string).toLowerCase());
+    const protocols = tokenMembers(fields.get('upgrade') as string);
     // HTTP/2 by Upgrade is obsolete (RFC 9113 §3.1): such a request is an ordinary one.
     exchange.switchable = protocols.some((protocol) => protocol !== 'h2c');
   }

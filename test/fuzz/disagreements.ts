@@ -144,13 +144,6 @@ export const DISAGREEMENTS: readonly Disagreement[] = [
       /\bkeep-alive\b/i.test(valueOf(before, 'connection')),
   },
   {
-    name: 'a quote among the options',
-    reason: 'no option holds a quote; what follows one here is text up to the next, and to Node ' +
-      'options as ever. Neither reading is a rule (RFC 9110 §7.6.1)',
-    matches: ({ before, ours, nodes }) => ours.kind !== 'end' && nodes.kind === 'refused' &&
-      nodes.why === 'HPE_CLOSED_CONNECTION' && valueOf(before, 'connection').includes('"'),
-  },
-  {
     name: 'stray line ends',
     reason: 'CR, LF and empty lines between requests are nothing to Node; here two empty lines ' +
       'are skipped, and an input that ends in one more, or in a bare CR or LF, is faulty ' +

@@ -4,7 +4,9 @@
  */
 import { describe, expect, test } from 'vitest';
 import { latin1 } from '../../src/bytes/ascii.ts';
-import { Fields, listMembers, trimOws, type FieldsInit } from '../../src/http/fields.ts';
+import {
+  Fields, listMembers, tokenMembers, trimOws, type FieldsInit,
+} from '../../src/http/fields.ts';
 import { FieldLines, parseFieldLines } from '../../src/http1/field-lines.ts';
 import { octets } from '../support/vectors.ts';
 
@@ -203,4 +205,11 @@ test.each([
 
 test('trimOws takes a part', () => {
   expect(trimOws('xx a b yy', 2, 7)).toBe('a b');
+});
+
+test.each([
+  ['', []], ['close', ['close']], [' Keep-Alive ,\tUPGRADE,, ', ['keep-alive', 'upgrade']],
+  ['" x , close', ['" x', 'close']],
+])('tokenMembers of %j are %j (RFC 9110 §7.6.1)', (value, members) => {
+  expect(tokenMembers(value)).toEqual(members);
 });

@@ -100,6 +100,16 @@ export class SimulatedConnection {
     this.transport.watch = (text) => this.#wrote(text);
   }
 
+  /** What it was set up with, for people. */
+  describe(): string {
+    const { writeQueueBytes, unreadBytes, discardedBytes, pipelinedRequests } = this.limits;
+    const limits = { writeQueueBytes, unreadBytes, discardedBytes, pipelinedRequests };
+    const requests = this.plans.map(({ id, framing, behaviour: { name } }) => (
+      `${id} ${framing} ${name}`
+    ));
+    return `${this.name}: ${JSON.stringify(limits)} ${requests.join(', ')}`;
+  }
+
   // What may happen
 
   /** Whether the client has something to send now. */
@@ -218,18 +228,22 @@ export class SimulatedConnection {
     }
     if (transport.queuedBytes > 0) this.#fault(`${transport.queuedBytes} octets are stuck`);
     const plan = plans[next];
-    if (this.shutDown && plan === undefined) {
-      this.tick(this.limits.drainIdleMs + 250);
-      if (!transport.ended) this.#fault('shut down, with all answered, and it does not end');
+    if (plan !== undefined) {
+      if (!plan.behaviour.never) this.#fault(`request ${next}, ${plan.behaviour.name}, is stuck`);
       return;
     }
-    this.#checkTunnel();
-    if (plan === undefined) {
-      if (this.sentEof) this.#fault('FIN and all answers, and no end');
-      if (this.sentAll && !transport.idle) this.#fault('all is answered, and it is not idle');
-    } else if (!plan.behaviour.never) {
-      this.#fault(`request ${next}, ${plan.behaviour.name}, is stuck`);
-    }
+    if (this.sentEof) this.#fault('FIN and all answers, and no end');
+    if (!this.sentAll) return;
+    if (!transport.idle) this.#fault('all is answered, and it is not idle');
+    if (reader.answers.at(-1)?.status === 101) this.#checkTunnel();
+    else this.#checkIdleEnd();
+  }
+
+  /** What has nothing to do ends in its time. */
+  #checkIdleEnd(): void {
+    const { idleMs, drainIdleMs } = this.limits;
+    this.tick((this.shutDown ? drainIdleMs : idleMs) + 250);
+    if (!this.transport.ended) this.#fault('it is idle, and never ends');
   }
 
   /** After the connection has gone and all gates are open. */
@@ -349,8 +363,7 @@ export class SimulatedConnection {
   #checkTunnel(): void {
     const { tunnelled } = this.#script;
     const tunnel = this.#world.tunnels.get(this.plans.at(-1)?.id ?? -1);
-    if (tunnel === undefined || !this.sentAll) return;
-    if (tunnel.received !== tunnelled) this.#fault('the tunnel got something else');
+    if (tunnel?.received !== tunnelled) this.#fault('the tunnel got something else');
     const given = this.reader.answers.at(-1)?.content;
     if (given !== tunnelled) this.#fault('the tunnel gave other octets');
   }

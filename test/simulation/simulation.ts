@@ -6,7 +6,7 @@
  * all gates are opened and all octets let through, and everybody must have got an answer; at last
  * the peers go, and nothing may be left behind.
  */
-import { Random } from '../support/random.ts';
+import { seeded } from '../support/random.ts';
 import { SimulatedConnection } from './connection.ts';
 import { script } from './requests.ts';
 import { World } from './world.ts';
@@ -21,19 +21,16 @@ interface Event {
   happen(): void;
 }
 
-/** Runs one simulation. Returns its trace; throws an Error with trace and faults. */
+/** Runs one simulation. Returns its trace; throws an Error with seed, limits, trace and faults. */
 export async function simulate(seed: number): Promise<readonly string[]> {
-  const simulation = new Simulation(new World(new Random(seed)));
-  await simulation.run();
-  const { faults, trace } = simulation.world;
-  if (faults.length === 0) return trace;
-  const limits = simulation.connections.map(({ name, limits: each, plans }) => {
-    const kinds = plans.map(({ id, framing, behaviour }) => `${id} ${framing} ${behaviour.name}`);
-    const { writeQueueBytes, unreadBytes, discardedBytes, pipelinedRequests } = each;
-    const shown = { writeQueueBytes, unreadBytes, discardedBytes, pipelinedRequests };
-    return `${name}: ${JSON.stringify(shown)} ${kinds.join(', ')}`;
+  return seeded(seed, async (random) => {
+    const world = new World(random);
+    const simulation = new Simulation(world);
+    await simulation.run().catch((error: Error) => world.fault(`it threw ${error.stack}`));
+    if (world.faults.length === 0) return world.trace;
+    const scenes = simulation.connections.map((connection) => connection.describe());
+    throw new Error(['', ...scenes, ...world.trace, ...world.faults].join('\n'));
   });
-  throw new Error([`seed ${seed}`, ...limits, ...trace, ...faults].join('\n'));
 }
 
 class Simulation {
