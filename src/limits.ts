@@ -116,10 +116,19 @@ const HEAD_BYTES_MAX = 60 * KIB;
 /** A line has at least a name, a colon and CRLF; room for all of them is made beforehand. */
 const LINES_MAX = HEAD_BYTES_MAX / 4;
 
+/** Limits that let nothing through when they are 0. */
+const LEAST: Partial<Record<keyof Limits, 1>> = {
+  requestLineBytes: 1, unreadBytes: 1, requestsPerConnection: 1, pipelinedRequests: 1,
+  requestsPerEntry: 1,
+};
+
 /**
  * The defaults with some replaced. Throws a TypeError that says which is unknown or not a count.
  */
 export function limitsFrom(changes: Partial<Limits> = {}): Limits {
+  if (typeof changes !== 'object' || changes === null) {
+    throw new TypeError('limits are an object, such as { idleMs: 5000 }');
+  }
   for (const [name, value] of Object.entries(changes)) {
     if (!Object.hasOwn(DEFAULT_LIMITS, name)) {
       const known = Object.keys(DEFAULT_LIMITS).join(', ');
@@ -127,7 +136,11 @@ export function limitsFrom(changes: Partial<Limits> = {}): Limits {
     }
     if (value === undefined) continue;
     if (typeof value !== 'number' || !(value >= 0)) {
-      throw new TypeError(`limit ${name} must be a number of at least 0, not ${String(value)}`);
+      const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+      throw new TypeError(`limit ${name} must be a number of at least 0, not ${shown}`);
+    }
+    if (value < (LEAST[name as keyof Limits] ?? 0)) {
+      throw new TypeError(`limit ${name} must be at least 1: with 0 nothing is ever answered`);
     }
     if (!Number.isInteger(value) && value !== Infinity) {
       throw new TypeError(`limit ${name} must be a whole number, not ${value}`);

@@ -14,8 +14,8 @@
  * 2. Every entry (each method of Protocol) goes through one guard: what it throws becomes a call of
  *    `failed`, and what that throws destroys the connection. Nothing reaches the process.
  * 3. `become` acts at the end of the entry. The old protocol's charges are given back and it is
- * told
- *    nothing more; a pause ends; an end of input or a shutdown already seen is told to the next.
+ *    told nothing more; a pause ends; an end of input or a shutdown already seen is told to the
+ *    next.
  * 4. What is written inside an entry leaves at its end, in one write; what user code writes outside
  *    one leaves at the end of the microtask queue.
  * 5. Once `write` has said false, `drained` comes exactly once, in a later turn.
@@ -92,7 +92,7 @@ export interface Transport {
    * away from it (RFC 9112 §9.6).
    */
   end(): void;
-  /** Ends both directions at once; what is queued is lost. */
+  /** Ends both directions at once; what is queued and cannot leave at once is lost. */
   destroy(cause?: Error): void;
 }
 

@@ -14,6 +14,7 @@ export class ReceiveBuffer {
   bytes: Uint8Array = EMPTY;
   start = 0;
   end = 0;
+  #charged = 0;
 
   get length(): number {
     return this.end - this.start;
@@ -40,6 +41,13 @@ export class ReceiveBuffer {
       if (this.bytes[at] !== one && this.bytes[at] !== other) return false;
     }
     return true;
+  }
+
+  /** Tells a ledger how many octets more, or fewer, the run holds than when it was last told. */
+  account(ledger: { charge(octets: number): unknown }): void {
+    if (this.length === this.#charged) return;
+    ledger.charge(this.length - this.#charged);
+    this.#charged = this.length;
   }
 
   clear(): void {

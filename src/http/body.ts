@@ -52,6 +52,10 @@ export type Body =
 /** How much is asked for at once: the piece that a socket takes. */
 export const PULL_BYTES = 64 * 1024;
 
+/** Pieces under this are joined: an array of them would cost a hundred times their octets. */
+const SMALL_BYTES = 1024;
+const JOINED_BYTES = 16 * 1024;
+
 interface Waiter {
   readonly max: number;
   resolve(piece: Uint8Array | null): void;
@@ -64,9 +68,14 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
   readonly #demand: BodyDemand | undefined;
   readonly #collectedBytes: number;
   #pieces: Uint8Array[] = [];
+  /** Where small pieces are joined: the last piece is a view of its first `#joined` octets. */
+  #slab: Uint8Array | undefined;
+  #joined = 0;
   #waiter: Waiter | undefined;
   #begun = false;
   #ended = false;
+  /** Null was given: the content is used up. */
+  #read = false;
   #failure: Error | undefined;
   #trailers = Fields.empty;
 
@@ -75,16 +84,11 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
     this.length = length;
     this.#demand = demand;
     this.#collectedBytes = collectedBytes;
+    this.#ended = length === 0;
   }
 
   /** Content of no octets, for the many requests that have none. */
-  static readonly empty: RequestBody = RequestBody.#empty();
-
-  static #empty(): RequestBody {
-    const body = new RequestBody(0, undefined, 0);
-    body.#ended = true;
-    return body;
-  }
+  static readonly empty: RequestBody = new RequestBody(0, undefined, 0);
 
   /** Lifts `requestMs` and the least rate from this request: an upload that may take hours. */
   allowSlow(): void {
@@ -92,14 +96,19 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
   }
 
   pull(max: number): Uint8Array | null | Promise<Uint8Array | null> {
-    if (this.#waiter !== undefined) throw new TypeError('body: pull() while one is pending');
+    if (this.#waiter !== undefined) {
+      throw new TypeError('the content of this request is being read already');
+    }
+    if (this.#read) {
+      throw new TypeError('the content of this request was read already: keep what that gave');
+    }
     if (!this.#begun && this.#demand !== undefined) {
       this.#begun = true;
       this.#demand.begin();
     }
     if (this.#pieces.length > 0) return this.#next(max);
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#ended) return null;
+    if (this.#ended) return this.#readWhole();
     return new Promise((resolve, reject) => {
       this.#waiter = { max, resolve, reject };
     });
@@ -115,6 +124,11 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
     if (unread > 0) this.#demand?.consumed(unread);
   }
 
+  /** Whether the handler has begun to read, and has not let go. */
+  get isBeingRead(): boolean {
+    return this.#begun && this.#failure === undefined;
+  }
+
   /** The trailer fields (RFC 9110 §6.5); empty until the content was read to its end. */
   trailers(): Fields {
     return this.#pieces.length === 0 ? this.#trailers : Fields.empty;
@@ -125,8 +139,29 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
       this.#demand?.consumed(kept.length);
       return;
     }
-    this.#pieces.push(kept);
+    const last = this.#pieces.at(-1);
+    if (last === undefined || kept.length >= SMALL_BYTES) this.#pieces.push(kept);
+    else this.#join(last, kept);
     this.#serve();
+  }
+
+  /** Puts a small piece behind the last one, in the slab that small ones share. */
+  #join(last: Uint8Array, kept: Uint8Array): void {
+    const slab = this.#slab;
+    const joined = this.#joined + kept.length;
+    if (slab !== undefined && last.buffer === slab.buffer && joined <= JOINED_BYTES) {
+      slab.set(kept, this.#joined);
+      this.#pieces[this.#pieces.length - 1] = slab.subarray(last.byteOffset, joined);
+      this.#joined = joined;
+    } else if (last.length < SMALL_BYTES) {
+      this.#slab = new Uint8Array(JOINED_BYTES);
+      this.#slab.set(last);
+      this.#slab.set(kept, last.length);
+      this.#joined = last.length + kept.length;
+      this.#pieces[this.#pieces.length - 1] = this.#slab.subarray(0, this.#joined);
+    } else {
+      this.#pieces.push(kept);
+    }
   }
 
   end(trailers?: Fields): void {
@@ -142,21 +177,25 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
   /** Reads all. Throws an HttpError 413 beyond `limit` octets, or what broke the content. */
   async bytes(limit: number = this.#collectedBytes): Promise<Uint8Array> {
     if (this.length !== undefined && this.length > limit) throw this.#tooLarge(limit);
-    const pieces: Uint8Array[] = [];
+    let whole: Uint8Array = new Uint8Array(this.length ?? SMALL_BYTES);
     let length = 0;
     for await (const piece of this) {
-      length += piece.length;
-      if (length > limit) throw this.#tooLarge(limit);
-      pieces.push(piece);
+      const next = length + piece.length;
+      if (piece.length === this.length) {
+        whole = piece;
+        length = next;
+        continue;
+      }
+      if (next > limit) throw this.#tooLarge(limit);
+      if (next > whole.length) {
+        const larger = new Uint8Array(Math.max(next, whole.length * 2));
+        larger.set(whole);
+        whole = larger;
+      }
+      whole.set(piece, length);
+      length = next;
     }
-    if (pieces.length === 1) return pieces[0] as Uint8Array;
-    const whole = new Uint8Array(length);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+    return whole.subarray(0, length);
   }
 
   /** Reads all as UTF-8, with U+FFFD for what is not. Throws as `bytes`. */
@@ -216,7 +255,13 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
     if (waiter === undefined) return;
     this.#waiter = undefined;
     if (this.#pieces.length > 0) waiter.resolve(this.#next(waiter.max));
-    else waiter.resolve(null);
+    else waiter.resolve(this.#readWhole());
+  }
+
+  #readWhole(): null {
+    // The one that stands for all requests without content can be asked again.
+    this.#read = this.#demand !== undefined;
+    return null;
   }
 
   #fail(cause: Error): void {
@@ -228,8 +273,8 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
 
   #tooLarge(limit: number): HttpError {
     this.cancel();
-    const most = `${limit} octets (RFC 9110 §15.5.14)`;
-    return new HttpError(413, `content is over collectedBytes, ${most}`);
+    const name = limit === this.#collectedBytes ? 'collectedBytes' : 'the limit of its reader';
+    return new HttpError(413, `content is over ${name}, ${limit} octets (RFC 9110 §15.5.14)`);
   }
 }
 

@@ -9,7 +9,7 @@ import { PeerGoneError, ProtocolError } from '../errors.ts';
 import type { Fields } from './fields.ts';
 import { HttpError } from './http-error.ts';
 import { problem } from './problem.ts';
-import type { HttpRequest } from './request.ts';
+import { isAborted, type HttpRequest } from './request.ts';
 import { HttpResponse } from './response.ts';
 
 /** Answers a request, at once or later. One that returns without awaiting costs no promise. */
@@ -72,11 +72,16 @@ function answerLater(exchange: Exchange, answer: unknown, failure: FailureAnswer
   const fail = (error: unknown): void => exchange.respond(failure(error, exchange.request));
   Promise.resolve(answer).then((response) => {
     if (response instanceof HttpResponse) exchange.respond(response);
-    else fail(new TypeError(NOT_A_RESPONSE));
+    else fail(notAResponse(response));
   }, fail);
 }
 
-const NOT_A_RESPONSE = 'a handler must return an HttpResponse, or a promise of one';
+function notAResponse(value: unknown): TypeError {
+  const kind = value === undefined ? 'undefined: is a return missing?'
+    : value instanceof Response ? 'a web Response: make an HttpResponse of it'
+      : value === null ? 'null' : `a value of type ${typeof value}`;
+  return new TypeError(`a handler must return an HttpResponse, or a promise of one, not ${kind}`);
+}
 
 /**
  * The answers to failures: `onError`'s where given, else an HttpError's own status, else a 500 that
@@ -88,7 +93,7 @@ export function failureAnswers(
 ): FailureAnswer {
   return (error, request) => {
     const meant = error instanceof HttpError || error instanceof ProtocolError ||
-      error instanceof PeerGoneError;
+      error instanceof PeerGoneError || (isAborted(request) && isAbort(error));
     if (!meant) failed(error, request);
     for (const answer of onError === undefined ? [ownAnswer] : [onError, ownAnswer]) {
       try {
@@ -103,9 +108,18 @@ export function failureAnswers(
   };
 }
 
+/** What a handler fails with that gave up because its peer had gone. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error &&
+    (error.name === 'AbortError' || error.cause instanceof PeerGoneError);
+}
+
 /** The answer that an HttpError asks for; throws where its status or fields cannot be written. */
 function ownAnswer(error: unknown): HttpResponse {
   if (!(error instanceof HttpError)) return plainAnswer();
+  if (error.status < 400) {
+    throw new TypeError(`an HttpError has a status of 400 to 599, not ${error.status}`);
+  }
   return problem(error.status, error.message, error.fields);
 }
 

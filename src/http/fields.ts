@@ -59,6 +59,9 @@ export class Fields implements Iterable<[string, string]> {
   static from(init: FieldsInit | undefined): Fields {
     if (init === undefined) return Fields.empty;
     if (init instanceof Fields) return init;
+    if (typeof init !== 'object' || init === null) {
+      throw new TypeError(`fields are an object, pairs or Fields, not ${typeof init}`);
+    }
     const pairs = Symbol.iterator in init
       ? (init as Iterable<readonly [string, FieldValue]>)
       : Object.entries(init);

@@ -3,6 +3,7 @@
  * turned into a problem document by http/problem.ts. The detail is written to the peer.
  */
 import type { FieldsInit } from './fields.ts';
+import { reasonPhrase } from './status.ts';
 
 /** `throw new HttpError(404, 'no such page')`. */
 export class HttpError extends Error {
@@ -12,8 +13,9 @@ export class HttpError extends Error {
   /** Further fields of the answer, such as `allow` or `retry-after`. */
   readonly fields: FieldsInit | undefined;
 
-  constructor(status: number, detail: string, fields?: FieldsInit, options?: ErrorOptions) {
-    super(detail, options);
+  /** `detail` is told to the peer; by default the status's own reason phrase. */
+  constructor(status: number, detail?: string, fields?: FieldsInit, options?: ErrorOptions) {
+    super(detail ?? reasonPhrase(status), options);
     this.status = status;
     this.fields = fields;
   }

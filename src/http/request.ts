@@ -7,6 +7,7 @@
 import type { Clock, Peer } from '../protocol.ts';
 import type { RequestBody } from './body.ts';
 import { Fields, type FieldsInit } from './fields.ts';
+import { HttpError } from './http-error.ts';
 import type { Scheme } from './target.ts';
 
 export type HttpVersion = '1.0' | '1.1' | '2';
@@ -23,6 +24,8 @@ export interface RequestOrigin {
 /** The wire's way to tell a request that its peer has gone, or that the server is closing. */
 export let abortRequest: (request: HttpRequest, cause: Error) => void;
 export let drainRequest: (request: HttpRequest) => void;
+/** Whether the peer has gone, without making a signal to ask. */
+export let isAborted: (request: HttpRequest) => boolean;
 
 export class HttpRequest {
   /** As sent: methods are case-sensitive (RFC 9110 §9.1). */
@@ -47,6 +50,7 @@ export class HttpRequest {
       request.#gone = cause;
       request.#abort?.abort(cause);
     };
+    isAborted = (request) => request.#gone !== undefined;
     drainRequest = (request) => {
       request.#closing = true;
       request.#drain?.abort();
@@ -91,11 +95,16 @@ export class HttpRequest {
     return mark < 0 ? '' : this.#resource.slice(mark + 1);
   }
 
-  /** The target URI (RFC 9110 §7.1). Throws a TypeError where no URI can be made of it. */
+  /** The target URI (RFC 9110 §7.1). Throws an HttpError 400 where no URL can be made of it. */
   get url(): URL {
     const authority = this.authority === '' ? 'localhost' : this.authority;
     const resource = this.#resource.startsWith('/') ? this.#resource : '/';
-    return new URL(`${this.scheme}://${authority}${resource}`);
+    try {
+      return new URL(`${this.scheme}://${authority}${resource}`);
+    } catch (cause) {
+      const detail = 'the target and Host make no URL (RFC 9110 §7.1)';
+      throw new HttpError(400, detail, undefined, { cause });
+    }
   }
 
   /** The trailer fields; empty until the body was read to its end (RFC 9110 §6.5). */
@@ -103,7 +112,10 @@ export class HttpRequest {
     return this.body.trailers();
   }
 
-  /** Fires once if the peer goes before the exchange is complete. */
+  /**
+   * Fires once if the peer goes before the exchange is complete, or ends its side: a client that
+   * hangs up looks like one that half-closes. The latter still gets the answer that is given.
+   */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.#gone !== undefined) this.#abort.abort(this.#gone);

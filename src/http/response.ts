@@ -9,8 +9,8 @@ import {
 } from './body.ts';
 import type { ConnectionTransport, ProtocolFactory, Transport } from '../protocol.ts';
 
-/** What takes over after a switch: it can live on a connection and on a tunnel. */
-export type SwitchTarget = ProtocolFactory<Transport> | ProtocolFactory<ConnectionTransport>;
+/** What takes over after a switch. One that can live on any Transport fits; so on HTTP/2 too. */
+export type SwitchTarget = ProtocolFactory<ConnectionTransport>;
 
 export class HttpResponse {
   readonly status: number;
@@ -20,6 +20,7 @@ export class HttpResponse {
   readonly switchTo: ProtocolFactory<Transport> | undefined;
   /** What HTTP/1.1 remembers of this answer as written, where it may be given again. Opaque. */
   http1: unknown = undefined;
+  #given = false;
 
   /**
    * `status` is 200 to 599. Throws a TypeError for another, for bad fields (see Fields.from) and
@@ -30,7 +31,8 @@ export class HttpResponse {
     const least = next === undefined ? 200 : 101;
     if (!(Number.isInteger(status) && status >= least && status <= 599)) {
       const hint = status >= 100 && status < 200 ? '; send interim ones by request.inform()' : '';
-      throw new TypeError(`status ${status} is not 200 to 599 (RFC 9110 §15)${hint}`);
+      const shown = JSON.stringify(status) ?? 'undefined';
+      throw new TypeError(`status ${shown} is not a number of 200 to 599 (RFC 9110 §15)${hint}`);
     }
     this.status = status;
     this.fields = Fields.from(fields);
@@ -44,6 +46,16 @@ export class HttpResponse {
    */
   static switching(next: SwitchTarget, fields?: FieldsInit): HttpResponse {
     return new HttpResponse(101, fields, null, next);
+  }
+
+  /** The body to be pulled, for the protocol. Throws a TypeError where it was given before. */
+  takeSource(): BodySource {
+    if (!isBodySource(this.body)) throw new TypeError('this answer has no body to pull');
+    if (this.#given) {
+      throw new TypeError('a body that is pulled can be given once: make one for each request');
+    }
+    this.#given = true;
+    return this.body;
   }
 
   /** This answer with parts replaced; a body that is replaced is cancelled. */
@@ -67,5 +79,15 @@ function toBody(body: Body): string | Uint8Array | BodySource | null {
     return new IterableSource(body as AsyncIterable<Uint8Array | string>);
   }
   const kinds = 'text, a Uint8Array, a BodySource, an async iterable, a ReadableStream or null';
-  throw new TypeError(`a body is ${kinds}, not ${typeof body}`);
+  throw new TypeError(`a body is ${kinds}, not ${kindOf(body)}`);
+}
+
+/** What something is, with what to do about the usual mistakes. */
+function kindOf(body: unknown): string {
+  if (typeof body === 'function') return 'a function: call it';
+  if (typeof body !== 'object' || body === null) return typeof body;
+  if (body instanceof Promise) return 'a Promise: await it';
+  if (body instanceof Blob) return 'a Blob: give its stream()';
+  if (body instanceof ArrayBuffer) return 'an ArrayBuffer: give new Uint8Array(it)';
+  return Array.isArray(body) ? 'an array' : 'a plain object: JSON.stringify it';
 }

@@ -10,6 +10,7 @@
 import { CR, HEX, HTAB, LF, SEMICOLON, SP, TOKEN, latin1 } from '../bytes/ascii.ts';
 import { ConnectionError } from '../errors.ts';
 import { Fields } from '../http/fields.ts';
+import { framingTrailer, permittedTrailers } from '../http/trailers.ts';
 import type { Limits } from '../limits.ts';
 import { FieldLines, MORE, hex, parseFieldLines, type SectionBounds } from './field-lines.ts';
 
@@ -43,17 +44,6 @@ const DONE = 4;
 
 /** 14 digits are over 2^53 octets: none that counts is longer. */
 const SIZE_DIGITS_MAX = 14;
-
-/** Fields that frame or route a message: in trailers they are an attack (RFC 9110 §6.5.1). */
-const FRAMING_FIELDS = ['content-length', 'transfer-encoding', 'host'];
-/** Fields that no trailer may carry; dropped, as a recipient may (RFC 9110 §6.5.1). */
-const NOT_IN_TRAILERS = new Set([
-  'authorization', 'cache-control', 'connection', 'content-encoding', 'content-range',
-  'content-type', 'cookie', 'expect', 'keep-alive', 'max-forwards', 'proxy-authenticate',
-  'proxy-authorization', 'proxy-connection', 'range', 'set-cookie', 'te', 'trailer', 'upgrade',
-  'www-authenticate', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since',
-  'if-range', 'pragma', 'age', 'date', 'expires', 'location', 'retry-after', 'vary', 'warning',
-]);
 
 export class ChunkedDecoder {
   /** The trailer fields, once done. */
@@ -162,11 +152,9 @@ export class ChunkedDecoder {
 }
 
 function permitted(trailers: Fields): Fields {
-  const framing = FRAMING_FIELDS.find((name) => trailers.has(name));
-  if (framing !== undefined) {
-    throw new ConnectionError(400, `${framing} in trailers (RFC 9110 §6.5.1)`);
-  }
-  return Fields.from([...trailers].filter(([name]) => !NOT_IN_TRAILERS.has(name)));
+  const framing = framingTrailer(trailers);
+  if (framing === undefined) return permittedTrailers(trailers);
+  throw new ConnectionError(400, `${framing} in trailers (RFC 9110 §6.5.1)`);
 }
 
 function badSize(what: string): ConnectionError {

@@ -54,7 +54,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   framing = 0;
   /** Runs with no other beside it: unsafe methods, CONNECT, an Upgrade (RFC 9112 §9.3.2). */
   alone = false;
-  /** May be answered by a switch (RFC 9110 §7.8). */
+  /** Has an Upgrade that may be answered by a switch (RFC 9110 §7.8). */
   switchable = false;
   keepAlive = true;
   /** The client waits for 100 before it sends its content (RFC 9110 §10.1.1). */
@@ -74,10 +74,13 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   /** Octets of content, each way. */
   receivedBytes = 0;
   sentBytes = 0;
-  beganAt = 0;
+  /** All of the answer was written. */
+  complete = false;
 
   #interim = '';
   #interims = 0;
+  /** The handler reads: 100 is written, or waits for its turn. */
+  #continues = false;
   #source: BodySource | undefined;
   /** Of the answer's content: octets, CHUNKED or UNTIL_CLOSE. */
   #answerFraming = 0;
@@ -89,6 +92,11 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   constructor(host: ExchangeHost, minor: number) {
     this.#host = host;
     this.#minor = minor;
+  }
+
+  /** What follows it may be another protocol's: then it is kept, not read nor dropped. */
+  get mayTunnel(): boolean {
+    return this.switchable || this.request.method === 'CONNECT';
   }
 
   get version(): HttpVersion {
@@ -148,8 +156,14 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
 
   begin(): void {
     if (!this.expectsContinue) return;
-    this.expectsContinue = false;
+    this.#continues = true;
     this.#writeInterim('HTTP/1.1 100 Continue\r\n\r\n');
+    this.#continued();
+  }
+
+  /** Until its 100 is written, the client is not to blame for sending nothing. */
+  #continued(): void {
+    if (this.#continues && this.#interim === '') this.expectsContinue = false;
   }
 
   /** Content goes to the body, and is held until it is consumed. False: more than may be held. */
@@ -170,6 +184,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     if (this.#interim !== '') {
       this.#host.write(this.#interim);
       this.#interim = '';
+      this.#continued();
     }
     if (this.response === undefined || this.#host.blocked) return false;
     if (!this.started && this.request.method === 'CONNECT') {
@@ -242,7 +257,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     if (this.request.method === 'CONNECT' && response.status < 300) {
       throw new HttpError(501, 'no tunnel is made here (RFC 9110 §9.3.6)');
     }
-    if (isBodySource(response.body)) this.#startStream(response, response.body);
+    if (isBodySource(response.body)) this.#startStream(response, response.takeSource());
     else this.#writeWhole(response);
     this.started = true;
     return true;

@@ -19,6 +19,8 @@ export const MORE = -1;
  * is full, a new one is begun.
  */
 const SLAB_ENTRIES = 8192;
+/** Offsets have 16 bits. */
+const OFFSET_MAX = 0xffff;
 
 /** What a field section is called in errors, and its bounds. */
 export interface SectionBounds {
@@ -82,6 +84,9 @@ export function parseFieldLines(
 ): number {
   lines.reset(bounds.lines);
   const limit = start + bounds.bytes;
+  if (limit - textStart > OFFSET_MAX) {
+    throw new RangeError(`a head of over ${OFFSET_MAX} octets has no offsets: lower its bounds`);
+  }
   lines.limitAt = limit;
   const stop = Math.min(end, limit);
   const { slab } = lines;

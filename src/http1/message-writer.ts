@@ -10,6 +10,7 @@ import { decimal, isToken, latin1 } from '../bytes/ascii.ts';
 import { Fields, tokenMembers, type FieldsInit } from '../http/fields.ts';
 import type { HttpResponse } from '../http/response.ts';
 import { hasNoContent, reasonPhrase } from '../http/status.ts';
+import { permittedTrailers } from '../http/trailers.ts';
 import { CHUNKED, UNTIL_CLOSE } from './framing.ts';
 
 /** The fields of the connection are the protocol's to write (RFC 9110 §7.6.1); so is framing. */
@@ -154,6 +155,9 @@ export function planHead(planned: Plan, date: string, connection: string): strin
 export function streamFraming(
   response: HttpResponse, length: number | undefined, minor: number,
 ): number {
+  if (length !== undefined && !(Number.isSafeInteger(length) && length >= 0)) {
+    throw new TypeError(`a body says that its length is ${length}, which is no count of octets`);
+  }
   const own = written(response.fields).contentLength;
   if (own !== UNSET && length !== undefined && own !== length) {
     throw mismatch(own, length);
@@ -207,7 +211,7 @@ export function chunkLine(octets: number): string {
 /** The last chunk, and the trailers if any (RFC 9112 §7.1.2). */
 export function lastChunk(trailers: Fields | undefined): string {
   if (trailers === undefined || trailers.size === 0) return '0\r\n\r\n';
-  return `0\r\n${written(trailers).text}\r\n`;
+  return `0\r\n${written(permittedTrailers(trailers)).text}\r\n`;
 }
 
 /** A request's head, for clients; framing fields are the caller's. Throws a TypeError as Fields. */

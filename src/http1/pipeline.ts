@@ -2,7 +2,8 @@
  * The exchanges of one connection that are not answered yet, oldest first (RFC 9112 §9.3.2). The
  * front alone writes; safe requests run side by side, any other runs with none beside it.
  */
-import { drainRequest } from '../http/request.ts';
+import { PeerGoneError } from '../errors.ts';
+import { abortRequest, drainRequest } from '../http/request.ts';
 import type { Http1Exchange } from './exchange.ts';
 
 export class Pipeline {
@@ -50,6 +51,15 @@ export class Pipeline {
       exchange.abort(cause);
       this.#over(exchange);
     }
+  }
+
+  /**
+   * The peer has ended its side. Who hangs up and who waits for nothing but answers look alike: all
+   * are told, and those who answer all the same are heard.
+   */
+  hangUp(): void {
+    const cause = new PeerGoneError('the peer has ended its side of the connection');
+    for (const exchange of this.#exchanges) abortRequest(exchange.request, cause);
   }
 
   /** Tells all that the server is closing. */

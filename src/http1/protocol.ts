@@ -89,7 +89,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
   #draining = false;
   /** The connection ends when the queue is empty. */
   #closing = false;
-  /** The connection is gone, or another protocol's. */
+  /** Or another protocol's. */
   #gone = false;
   #next: ProtocolFactory<ConnectionTransport> | undefined;
 
@@ -109,8 +109,6 @@ class Http1Protocol implements Protocol, ExchangeHost {
   get idle(): boolean {
     return this.#queue.length === 0 && this.#reading === HEAD && this.#rest.length === 0;
   }
-
-  // Entries
 
   receive(bytes: Uint8Array): void {
     this.#enter();
@@ -145,13 +143,12 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#enter();
     this.#eof = true;
     this.#partialLimit = 0;
+    this.#queue.hangUp();
     this.#work();
     this.#leave(true);
   }
 
-  flush(): void {
-    // Nothing waits for the end of a turn.
-  }
+  flush(): void {}
 
   tick(now: number): void {
     this.#enter();
@@ -183,9 +180,10 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#reading = NOTHING;
     this.#queue.abandon(new PeerGoneError('the peer has gone', cause && { cause }));
     this.#rest.clear();
+    this.#rest.account(this.transport);
   }
 
-  // What exchanges ask of their connection
+  // What exchanges ask
 
   write(octets: Uint8Array | string): void {
     if (!this.transport.write(octets)) this.blocked = true;
@@ -223,7 +221,9 @@ class Http1Protocol implements Protocol, ExchangeHost {
     if (exchange.expectsContinue) return true;
     const last = this.#queue.length === 1 && this.#ahead === 0;
     if (last && (this.#eof || this.#draining)) return true;
-    return immediate && this.#content?.exchange === exchange && !this.#content.worthDiscarding;
+    // An answer in pieces may still be made of what is being read.
+    const reads = !immediate && exchange.request.body.isBeingRead;
+    return !reads && this.#content?.exchange === exchange && !this.#content.worthDiscarding;
   }
 
   failure(error: unknown, request: HttpRequest): HttpResponse {
@@ -250,7 +250,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
     head.isHead = false;
   }
 
-  /** Whether any further octet could matter to this protocol or the next. */
+  /** Whether a further octet could matter, to this protocol or the next. */
   get #wanted(): boolean {
     return this.#reading !== NOTHING && !this.#gone;
   }
@@ -310,7 +310,6 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#moments.headReceived();
     const exchange = admitRequest(head, this, this.#limits);
     if (this.#requests >= this.#limits.requestsPerConnection) exchange.keepAlive = false;
-    if (this.#options.completed !== undefined) exchange.beganAt = this.transport.clock.now();
     const begins = this.#queue.add(exchange);
     if (exchange.received) {
       this.#readNext(exchange);
@@ -342,7 +341,8 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#content = undefined;
     this.#moments.requestReceived();
     // What follows a request that asked for the end is not one (RFC 9112 §9.6).
-    this.#reading = exchange.keepAlive && !this.#closing ? HEAD : NOTHING;
+    const goesOn = exchange.keepAlive || exchange.mayTunnel;
+    this.#reading = goesOn && !this.#closing ? HEAD : NOTHING;
   }
 
   // Answering
@@ -355,16 +355,16 @@ class Http1Protocol implements Protocol, ExchangeHost {
 
   /** Writes what the front of the queue has, until something has to be waited for. */
   #advance(): void {
-    let { front } = this.#queue;
-    while (front !== undefined && !this.#gone) {
+    for (let front = this.#queue.front; front !== undefined; front = this.#queue.front) {
+      if (this.#gone) return;
       if (!front.begun) this.#begin(front);
       if (!front.advance()) return;
       this.#completed(front);
-      front = this.#queue.front;
     }
   }
 
   #completed(exchange: Http1Exchange): void {
+    exchange.complete = true;
     const { keepAlive } = exchange;
     const unread = this.#content?.exchange === exchange && !this.#content.worthDiscarding;
     this.#queue.shift();
@@ -423,10 +423,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
 
   /** The peer has sent all it will, and reading does not stand still. */
   #inputEnded(): void {
-    if (this.#reading === HEAD && this.#rest.isOnly(CR, LF)) {
-      this.#close();
-      return;
-    }
+    if (this.#reading === HEAD && this.#rest.isOnly(CR, LF)) return this.#close();
     const where = this.#reading === HEAD ? 'a head' : 'content';
     this.#refuse(new ConnectionError(400, `the input ended within ${where} (RFC 9112 §8)`));
   }
@@ -437,7 +434,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
       case 'request': {
         // A fault in what has come is told before its slowness.
         if (this.#reading === HEAD) this.#parseRest();
-        // Nothing but empty lines is no request to be late (RFC 9112 §2.2).
+        // Empty lines alone are no request to be late (RFC 9112 §2.2).
         if (this.#reading === HEAD && this.#rest.isOnly(CR, LF)) return this.#close();
         // A request that waits for those before it is not slow: it is not being read.
         if (this.#content?.exchange.begun === false) return this.#schedule();
@@ -458,6 +455,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
       return;
     }
     this.#ahead = this.#rest.length;
+    this.#rest.account(this.transport);
     if (this.#eof && this.#wanted && !this.#standing()) this.#inputEnded();
     if (this.#ahead > 0 && this.#parsed >= this.#limits.requestsPerEntry) this.transport.defer();
     if (active) this.#schedule();
@@ -467,8 +465,9 @@ class Http1Protocol implements Protocol, ExchangeHost {
   #switch(next: ProtocolFactory<ConnectionTransport>): void {
     this.#gone = true;
     const { bytes, start, end } = this.#rest;
-    this.transport.become(next, bytes.subarray(start, end));
     this.#rest.clear();
+    this.#rest.account(this.transport);
+    this.transport.become(next, bytes.subarray(start, end));
   }
 
   /** Sets the moments that the present state calls for. */

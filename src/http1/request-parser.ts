@@ -15,8 +15,12 @@ import { FieldLines, MORE, hex, parseFieldLines, type SectionBounds } from './fi
 
 /** A method longer than this is nobody's (the longest registered one has 17 octets). */
 const METHOD_BYTES_MAX = 32;
+/** The first octet of a TLS ClientHello (RFC 8446 §5.1). */
+const TLS_HANDSHAKE = 0x16;
 /** ` HTTP/1.1` without the space. */
 const VERSION_BYTES = 8;
+const VERSION_FORM = 'HTTP/0.0';
+const DIGIT = 0x30;
 
 /** The bounds of a head, prepared once from the limits. */
 export interface HeadBounds {
@@ -74,6 +78,9 @@ export function parseRequestHead(
   if (targetEnd === MORE) return MORE;
   const versionAt = targetEnd + 1;
   if (versionAt + VERSION_BYTES > limit) throw tooLong(bounds);
+  if (!isVersion(bytes, versionAt, Math.min(end, versionAt + VERSION_BYTES))) {
+    throw new ConnectionError(400, 'the version is not HTTP/DIGIT.DIGIT (RFC 9112 §2.3)');
+  }
   if (versionAt + VERSION_BYTES + 2 > end) return MORE;
   head.minor = parseVersion(bytes, versionAt);
 
@@ -120,6 +127,9 @@ function scanMethod(
     return MORE;
   }
   if (bytes[at] !== SP || at === start) {
+    if (at === start && bytes[at] === TLS_HANDSHAKE) {
+      throw new ConnectionError(400, 'TLS on a port that speaks clear text (RFC 9112 §3.1)');
+    }
     const octet = hex(bytes[at] as number);
     throw new ConnectionError(400, `octet ${octet} in the method (RFC 9112 §3.1)`);
   }
@@ -144,17 +154,23 @@ function scanTarget(
   throw new ConnectionError(400, `octet ${hex(octet)} in the request target (RFC 9112 §3.2)`);
 }
 
-function parseVersion(bytes: Uint8Array, at: number): number {
-  const major = (bytes[at + 5] as number) - 0x30;
-  const minor = (bytes[at + 7] as number) - 0x30;
-  const named = bytes[at] === 0x48 && bytes[at + 1] === 0x54 && bytes[at + 2] === 0x54 &&
-    bytes[at + 3] === 0x50 && bytes[at + 4] === 0x2f && bytes[at + 6] === 0x2e;
-  if (!named || major < 0 || major > 9 || minor < 0 || minor > 9) {
-    throw new ConnectionError(400, 'the version is not HTTP/DIGIT.DIGIT (RFC 9112 §2.3)');
+/** `HTTP/DIGIT.DIGIT`, as far as it has come: what is wrong already need not be waited for. */
+function isVersion(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const expected = VERSION_FORM.charCodeAt(at - start);
+    const octet = bytes[at] as number;
+    const fits = expected === DIGIT ? octet >= 0x30 && octet <= 0x39 : octet === expected;
+    if (!fits) return false;
   }
+  return true;
+}
+
+function parseVersion(bytes: Uint8Array, at: number): number {
   if (bytes[at + VERSION_BYTES] !== CR || bytes[at + VERSION_BYTES + 1] !== LF) {
     throw new ConnectionError(400, 'a request line does not end in CRLF (RFC 9112 §3)');
   }
+  const major = (bytes[at + 5] as number) - 0x30;
+  const minor = (bytes[at + 7] as number) - 0x30;
   if (major !== 1) {
     throw new ConnectionError(505, `HTTP/${major}.${minor} is not spoken here (RFC 9110 §15.6.6)`);
   }

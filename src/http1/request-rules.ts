@@ -40,8 +40,6 @@ export function admitRequest(
   persistence(exchange, fields, lines.connection > 0, lines.upgrade > 0, minor);
   if (lines.expect > 0 && minor === 1) expectation(exchange, fields);
   exchange.alone = exchange.switchable || !SAFE.has(method);
-  // What follows CONNECT is the tunnel's, or nobody's (RFC 9110 §9.3.6).
-  if (method === 'CONNECT') exchange.keepAlive = true;
 
   const body = framing === 0
     ? RequestBody.empty

@@ -29,14 +29,14 @@ export interface Counters {
   readonly heldBytes: number;
 }
 
-/** The cap of connections for a limit of descriptors: the rest is for files and the program. */
-export function connectionCap(descriptors: number): number {
-  return Math.min(CONNECTIONS_MAX, withinDescriptors(descriptors));
-}
-
-function withinDescriptors(descriptors: number): number {
-  // Few descriptors are few connections, but never none.
-  return Math.max(1, descriptors - Math.max(64, Math.floor(descriptors / 8)));
+/**
+ * The cap of connections for a limit of descriptors, of which the rest is for files and the
+ * program. No setting can give more than the system has; and few descriptors are few connections,
+ * never none.
+ */
+export function connectionCap(descriptors: number, wanted: number = CONNECTIONS_MAX): number {
+  const most = Math.max(1, descriptors - Math.max(64, Math.floor(descriptors / 8)));
+  return Math.min(wanted, most);
 }
 
 function descriptorLimit(): number {
@@ -68,9 +68,7 @@ export class ConnectionManager implements ConnectionHost {
   constructor(limits: Limits, factory: ProtocolFactory<ConnectionTransport>) {
     this.limits = limits;
     this.#factory = factory;
-    const descriptors = descriptorLimit();
-    // No setting can give more than the system has.
-    this.#cap = Math.min(limits.connections ?? CONNECTIONS_MAX, withinDescriptors(descriptors));
+    this.#cap = connectionCap(descriptorLimit(), limits.connections);
   }
 
   get counters(): Counters {
@@ -109,7 +107,7 @@ export class ConnectionManager implements ConnectionHost {
 
   gone(connection: Connection): void {
     this.#connections.delete(connection);
-    if (this.limits.connectionsPerAddress !== Infinity) this.#count(connection.peer.address, -1);
+    this.#count(connection.peer.address, -1);
     if (this.#connections.size > 0) return;
     this.#stop();
     this.#whenEmpty?.();
@@ -124,12 +122,16 @@ export class ConnectionManager implements ConnectionHost {
     return true;
   }
 
-  /** Tells all connections to finish; resolves when none is left. */
-  shutdown(): Promise<void> {
+  /** Tells all connections to finish, and those that still come. */
+  shutdown(): void {
     this.#shuttingDown = true;
+    for (const connection of this.#connections) connection.shutdown();
+  }
+
+  /** Resolves when no connection is left. */
+  whenEmpty(): Promise<void> {
     return new Promise((resolve) => {
       this.#whenEmpty = resolve;
-      for (const connection of this.#connections) connection.shutdown();
       if (this.#connections.size === 0) resolve();
     });
   }
@@ -141,8 +143,9 @@ export class ConnectionManager implements ConnectionHost {
 
   #admits(socket: Socket): boolean {
     const { connectionsPerAddress } = this.limits;
-    if (connectionsPerAddress !== Infinity) {
-      const address = socket.remoteAddress ?? '';
+    const address = socket.remoteAddress ?? '';
+    // Peers on a Unix socket have none, and are not one for that.
+    if (connectionsPerAddress !== Infinity && address !== '') {
       if ((this.#byAddress.get(address) ?? 0) >= connectionsPerAddress) return false;
       if (this.#connections.size >= this.#cap && !this.evict()) return false;
       this.#count(address, 1);
@@ -152,6 +155,7 @@ export class ConnectionManager implements ConnectionHost {
   }
 
   #count(address: string, change: number): void {
+    if (this.limits.connectionsPerAddress === Infinity || address === '') return;
     const count = (this.#byAddress.get(address) ?? 0) + change;
     if (count > 0) this.#byAddress.set(address, count);
     else this.#byAddress.delete(address);
@@ -169,7 +173,7 @@ export class ConnectionManager implements ConnectionHost {
   #lookForEvictable(): Connection | undefined {
     this.#evictable = [...this.#connections]
       .filter((connection) => connection.idle)
-      .sort((a, b) => a.activeAt - b.activeAt)
+      .sort((a, b) => Number(b.isLingering) - Number(a.isLingering) || a.activeAt - b.activeAt)
       .slice(0, EVICTION_BATCH)
       .reverse();
     return this.#evictable.pop();

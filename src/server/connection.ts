@@ -70,6 +70,7 @@ export class Connection implements ConnectionTransport {
   #ended = false;
   #finishing = false;
   #finished = false;
+  #destroyed = false;
   #closed = false;
   #cause: Error | undefined;
   #lingerUntil = Infinity;
@@ -157,13 +158,24 @@ export class Connection implements ConnectionTransport {
   }
 
   destroy(cause?: Error): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#destroyed) return;
+    this.#destroyed = true;
     this.#ended = true;
     this.#cause ??= cause;
+    // What was answered before goes to the kernel, which may still bring it there.
+    if (this.#out.length > 0 && this.#out.length <= PIECE_BYTES) this.#sendAll();
     this.#out.clear();
     // A reset tells the peer that what it got is not all (RFC 9112 §8); FIN would look like an end.
-    if (cause === undefined || !this.#canReset) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    if (cause === undefined) {
+      this.#socket.destroy();
+      return;
+    }
+    try {
+      this.#socket.resetAndDestroy();
+    } catch {
+      // Node resets TCP sockets alone, not those of Unix or under TLS, and throws for others.
+      this.#socket.destroy();
+    }
   }
 
   become(next: ProtocolFactory<ConnectionTransport>, rest: Uint8Array): void {
@@ -176,7 +188,13 @@ export class Connection implements ConnectionTransport {
 
   /** Whether it can be closed without a loss. */
   get idle(): boolean {
-    return !this.#ended && this.#protocol.idle && this.queuedBytes === 0;
+    if (this.#destroyed) return false;
+    return this.isLingering || (!this.#ended && this.#protocol.idle && this.queuedBytes === 0);
+  }
+
+  /** Whether it has had its FIN, and is only listened to for politeness. */
+  get isLingering(): boolean {
+    return this.#finished && !this.#destroyed;
   }
 
   /** Octets held on behalf of this connection. */
@@ -339,11 +357,6 @@ export class Connection implements ConnectionTransport {
     } catch (cause) {
       this.#failed(cause);
     }
-  }
-
-  /** Unix sockets have no reset, and Node throws when asked for one. */
-  get #canReset(): boolean {
-    return this.#socket.remoteFamily !== undefined;
   }
 
   #giveBack(): void {

@@ -5,6 +5,8 @@
 import {
   createServer, type AddressInfo, type ListenOptions, type Server, type Socket,
 } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers';
 
 /** Where to listen: a port with a host, or the path of a Unix socket. */
 export interface ListenTarget {
@@ -23,12 +25,16 @@ export interface ListenTarget {
 }
 
 const BACKLOG = 4096;
+/** Turns of the loop without a connection, after which none waits in the kernel. */
+const QUIET_TURNS = 3;
 const KEEP_ALIVE_PROBE_MS = 30_000;
 
 export class Listener {
   readonly #server: Server;
+  #accepted = 0;
   #begun = false;
   #closed = false;
+  #giveUp: (() => void) | undefined;
 
   /**
    * `failed` is told of errors in accepting, of which being out of descriptors is the usual one.
@@ -42,7 +48,10 @@ export class Listener {
       // Finds peers that vanished without a word.
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-    }, accept);
+    }, (socket) => {
+      this.#accepted++;
+      accept(socket);
+    });
     this.#server.on('error', (error) => {
       if (this.#server.listening) failed(error);
     });
@@ -51,6 +60,7 @@ export class Listener {
   /** Resolves when listening; rejects with a message that says what to do. */
   async listen(target: ListenTarget): Promise<void> {
     const server = this.#server;
+    checkTarget(target);
     if (this.#begun) throw new Error('this server listens already; make another for more');
     this.#begun = true;
     this.#closed = false;
@@ -71,8 +81,8 @@ export class Listener {
         server.off('error', failed);
         if (!this.#closed) return resolve();
         server.close();
-        reject(new Error('this server was closed before it listened'));
       };
+      this.#giveUp = () => reject(new Error('this server was closed before it listened'));
       server.once('error', failed);
       try {
         server.listen(options, listening);
@@ -89,10 +99,22 @@ export class Listener {
     return this.#server.address();
   }
 
-  /** Stops accepting. Connections go on. */
-  close(): void {
+  /**
+   * Stops accepting; resolves when it has. Connections that the kernel has made already are taken
+   * first, since closing would reset them: until a few turns bring none, or `forMs` has passed.
+   */
+  async close(forMs: number): Promise<void> {
     this.#closed = true;
-    if (this.#server.listening) this.#server.close();
+    this.#giveUp?.();
+    if (!this.#server.listening) return;
+    const until = performance.now() + forMs;
+    let accepted = -1;
+    for (let quiet = 0; quiet < QUIET_TURNS && performance.now() < until; quiet++) {
+      if (accepted !== this.#accepted) quiet = 0;
+      accepted = this.#accepted;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    this.#server.close();
   }
 }
 
@@ -113,6 +135,21 @@ function explained(error: NodeJS.ErrnoException, target: ListenTarget): Error {
     default:
       return error;
   }
+}
+
+const PORT_MAX = 65_535;
+const TARGET_KEYS = ['port', 'host', 'path', 'backlog', 'reusePort', 'signal'];
+
+/** What Node would take for "any free port", or say in its own words. */
+function checkTarget(target: ListenTarget): void {
+  const unknown = Object.keys(target).find((key) => !TARGET_KEYS.includes(key));
+  if (unknown !== undefined) {
+    throw new TypeError(`listen knows no ${unknown}; it knows ${TARGET_KEYS.join(', ')}`);
+  }
+  const { port = 0 } = target;
+  if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return;
+  const shown = typeof port === 'string' ? `the text ${JSON.stringify(port)}: use Number()` : port;
+  throw new TypeError(`port must be a number of 0 to ${PORT_MAX}, not ${String(shown)}`);
 }
 
 function privilege(target: ListenTarget): string {

@@ -4,10 +4,13 @@
  * Puts the parts together (listener, connection manager, negotiator, protocols, service) and tells
  * the program what happens. It has no hot path of its own.
  */
+import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { escapeControls } from '../bytes/ascii.ts';
 import { asError, type ProtocolError } from '../errors.ts';
-import { dispatcher, failureAnswers, type Handler, type Service } from '../http/exchange.ts';
+import {
+  dispatcher, failureAnswers, type Exchange, type Handler, type Service,
+} from '../http/exchange.ts';
 import { problem } from '../http/problem.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { HttpResponse } from '../http/response.ts';
@@ -32,6 +35,15 @@ export interface ServerOptions {
   readonly allowTrace?: boolean;
 }
 
+/** How long a closing server looks for connections that the kernel has made already. */
+const ACCEPT_MS = 500;
+const TIMER_MAX_MS = 0x7fff_ffff;
+/** Reports on stderr that one second may have, and the length of each (log flood). */
+const REPORTS_PER_SECOND = 100;
+const REPORT_CHARACTERS = 2048;
+
+const OPTION_NAMES = ['limits', 'onError', 'onRefusal', 'authorities', 'allowTrace'];
+
 /** One exchange that ended: enough for an access log. Text from the peer is escaped. */
 export interface RequestRecord {
   readonly address: string;
@@ -41,11 +53,16 @@ export interface RequestRecord {
   readonly version: string;
   /** Of the answer; 0 where none was begun. */
   readonly status: number;
+  /** Whether all of the answer was written; false: the client went, or the program failed. */
+  readonly complete: boolean;
   /** Octets of content. */
   readonly receivedBytes: number;
   readonly sentBytes: number;
-  /** Of the coarse clock. */
+  /** When the handler was called, ms since 1970, and how long until the exchange was over. */
+  readonly startedAt: number;
   readonly durationMs: number;
+  readonly referer: string;
+  readonly userAgent: string;
 }
 
 export interface ServerEvents {
@@ -78,10 +95,14 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #limits: Limits;
   readonly #listeners: Listeners = { request: [], refused: [], error: [], drain: [] };
+  /** When handlers were called, of exchanges that are not over, while somebody logs. */
+  readonly #startedAt = new WeakMap<Exchange, number>();
   readonly #manager: ConnectionManager;
   readonly #listener: Listener;
   #resolveClosed!: () => void;
   #closing = false;
+  #reportSecond = 0;
+  #reports = 0;
   #isDone = false;
   #force: (() => void) | undefined;
   #host = '';
@@ -89,6 +110,11 @@ export class Server {
   constructor(service: Service, options: ServerOptions) {
     if (typeof service?.handle !== 'function') {
       throw new TypeError('createServer needs a handler, or an object with a handle method');
+    }
+    const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
+    if (unknown !== undefined) {
+      const known = OPTION_NAMES.join(', ');
+      throw new TypeError(`createServer knows no option ${unknown}; it knows ${known}`);
     }
     this.#service = service;
     this.#options = options;
@@ -103,7 +129,8 @@ export class Server {
 
   /** Listens; resolves to this server. Rejects where the address cannot be had. */
   async listen(target: ListenTarget | number = {}): Promise<this> {
-    const where = typeof target === 'number' ? { port: target } : target;
+    const isTarget = typeof target === 'object' && target !== null;
+    const where: ListenTarget = isTarget ? target : { port: target };
     if (this.#closing) throw new Error('this server was closed; make another');
     where.signal?.throwIfAborted();
     const forget = where.signal && this.#closeOn(where.signal);
@@ -155,11 +182,13 @@ export class Server {
    */
   close(options: CloseOptions = {}): Promise<void> {
     const timeoutMs = options.timeoutMs ?? this.#limits.drainMs;
+    if (!(timeoutMs >= 0)) {
+      return Promise.reject(new TypeError(`timeoutMs must be at least 0, not ${timeoutMs}`));
+    }
     if (!this.#closing) {
       this.#closing = true;
       this.#emit('drain', { stage: 'begun', connections: this.counters.connections });
-      this.#listener.close();
-      void this.#manager.shutdown().then(() => this.#done());
+      void this.#drain(Math.min(timeoutMs, ACCEPT_MS));
     }
     if (this.#isDone) return this.closed;
     if (timeoutMs === 0) this.#destroyAll();
@@ -180,8 +209,18 @@ export class Server {
     return forget;
   }
 
+  /** Those that came already are served, then none is left, then it is done. */
+  async #drain(acceptMs: number): Promise<void> {
+    this.#manager.shutdown();
+    await this.#listener.close(acceptMs);
+    await this.#manager.whenEmpty();
+    this.#done();
+  }
+
   #armForce(timeoutMs: number): void {
     this.#force?.();
+    // Longer than a timer can be is for as long as it takes.
+    if (timeoutMs > TIMER_MAX_MS) return;
     const timer = setTimeout(() => this.#destroyAll(), timeoutMs);
     this.#force = () => clearTimeout(timer);
   }
@@ -203,9 +242,13 @@ export class Server {
   #protocols(): ReturnType<typeof http1> {
     const { onError, authorities, allowTrace } = this.#options;
     const failure = failureAnswers(onError, (error, request) => this.#failed(error, request));
+    const dispatch = dispatcher(this.#service, { failure, authorities, allowTrace });
     const clear = http1({
       limits: this.#limits,
-      dispatch: dispatcher(this.#service, { failure, authorities, allowTrace }),
+      dispatch: (exchange) => {
+        if (this.#listeners.request.length > 0) this.#startedAt.set(exchange, performance.now());
+        dispatch(exchange);
+      },
       failure,
       refuse: (error, transport) => this.#refuse(error, transport),
       completed: (exchange) => this.#completed(exchange),
@@ -229,6 +272,8 @@ export class Server {
   #completed(exchange: Http1Exchange): void {
     if (this.#listeners.request.length === 0) return;
     const { request, response } = exchange;
+    const now = performance.now();
+    const startedAt = this.#startedAt.get(exchange) ?? now;
     this.#emit('request', {
       address: exchange.peer.address,
       method: escapeControls(request.method),
@@ -236,9 +281,13 @@ export class Server {
       authority: escapeControls(request.authority),
       version: exchange.version,
       status: exchange.started ? response?.status ?? 0 : 0,
+      complete: exchange.complete,
       receivedBytes: exchange.receivedBytes,
       sentBytes: exchange.sentBytes,
-      durationMs: exchange.clock.now() - exchange.beganAt,
+      startedAt: Math.round(performance.timeOrigin + startedAt),
+      durationMs: Math.round((now - startedAt) * 10) / 10,
+      referer: escapeControls(request.fields.get('referer') ?? ''),
+      userAgent: escapeControls(request.fields.get('user-agent') ?? ''),
     });
   }
 
@@ -249,8 +298,15 @@ export class Server {
     }
     // Nobody listens: the programmer must still see why a 500 was sent.
     const what = request === undefined ? 'the server' : `${request.method} ${request.target}`;
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#reportSecond) this.#reports = 0;
+    this.#reportSecond = second;
+    if (++this.#reports > REPORTS_PER_SECOND) return;
     const { stack, message } = asError(error);
-    process.stderr.write(`wirestack: ${escapeControls(what)} failed: ${stack ?? message}\n`);
+    // A peer may have had a hand in the message: line by line, so that it can forge none.
+    const lines = (stack ?? message).split('\n').map(escapeControls).join('\n  ');
+    const report = `wirestack: ${escapeControls(what)} failed: ${lines}`;
+    process.stderr.write(`${report.slice(0, REPORT_CHARACTERS)}\n`);
   }
 
   #acceptFailed(error: NodeJS.ErrnoException): void {

@@ -120,8 +120,11 @@ export class MemoryTransport implements ConnectionTransport {
   }
 
   destroy(cause?: Error): void {
+    if (this.#dying || this.closed) return;
     this.cause ??= cause;
     this.ended = true;
+    // What was answered before leaves, as far as the peer takes it.
+    this.#flow();
     this.#out.clear();
     this.#dying = true;
   }

@@ -347,7 +347,7 @@ describe('§9.6 Tear-down', () => {
     held.transport.send(get(0) + get(1));
     held.transport.sendEof();
     await held.transport.settle();
-    expect([held.transport.ended, held.requests[0]?.signal.aborted]).toEqual([false, false]);
+    expect([held.transport.ended, held.requests[0]?.signal.aborted]).toEqual([false, true]);
     await held.answer(1);
     await held.answer(0);
     const found = answers(held.transport.take(), [], true);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { RequestBody } from '../../src/http/body.ts';
 import { Fields } from '../../src/http/fields.ts';
+import { HttpError } from '../../src/http/http-error.ts';
 import { abortRequest, drainRequest } from '../../src/http/request.ts';
 import { PEER, makeRequest } from '../support/requests.ts';
 
@@ -29,8 +30,10 @@ describe('target URI (RFC 9110 §7.1)', () => {
     expect([request.target, request.path]).toEqual(['http://a.example/b?c', '/b']);
   });
 
-  test('no URI can be made of some hosts: a TypeError', () => {
-    expect(() => makeRequest({ authority: '%zz' }).url).toThrow(TypeError);
+  test('no URL can be made of some hosts: the fault of the peer', () => {
+    const failing = (): URL => makeRequest({ authority: '999.1.1.1' }).url;
+    expect(failing).toThrow(HttpError);
+    expect(failing).toThrow('make no URL');
   });
 });
 

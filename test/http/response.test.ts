@@ -16,7 +16,7 @@ describe('status', () => {
   const NONE = [0, 99, 199, 600, 1000, -200, 200.5, NaN, Infinity];
   test.each(NONE)('%d is none (RFC 9110 §15)', (status) => {
     expect(() => new HttpResponse(status)).toThrow(TypeError);
-    expect(() => new HttpResponse(status)).toThrow(`status ${status} is not 200 to 599`);
+    expect(() => new HttpResponse(status)).toThrow('is not a number of 200 to 599');
   });
 
   test('text is none', () => {
@@ -63,7 +63,7 @@ describe('body', () => {
     ['the other half', { cancel: () => {} }],
   ])('%s is a TypeError', (_, body) => {
     expect(() => new HttpResponse(200, {}, body as Body)).toThrow(TypeError);
-    expect(() => new HttpResponse(200, {}, body as Body)).toThrow(/^a body is text, .*, not \w+$/);
+    expect(() => new HttpResponse(200, {}, body as Body)).toThrow(/^a body is text, .*, not /);
   });
 });
 

@@ -63,7 +63,7 @@ describe('§3 Request Line', () => {
     ['G(T / HTTP/1.1', 'octet 0x28 in the method (RFC 9112 §3.1)'],
     ['GET\t/ HTTP/1.1', 'octet 0x09 in the method (RFC 9112 §3.1)'],
     ['GET\r\n', 'octet 0x0d in the method (RFC 9112 §3.1)'],
-    ['\x16\x03\x01\x02\x00', 'octet 0x16 in the method (RFC 9112 §3.1)'],
+    ['\x16\x03\x01\x02\x00', 'TLS on a port that speaks clear text (RFC 9112 §3.1)'],
     ['GET  / HTTP/1.1', 'octet 0x20 in the request target (RFC 9112 §3.2)'],
     ['GET /\t HTTP/1.1', 'octet 0x09 in the request target (RFC 9112 §3.2)'],
     ['GET /a#b HTTP/1.1', 'octet 0x23 in the request target (RFC 9112 §3.2)'],

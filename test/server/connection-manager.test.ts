@@ -301,7 +301,8 @@ describe('the end', () => {
     const { manager, port, workers } = await managing();
     const [idle, working] = [await admitted(port), await busy(port)];
     let done = false;
-    const empty = manager.shutdown().then(() => done = true);
+    manager.shutdown();
+    const empty = manager.whenEmpty().then(() => done = true);
     expect(workers.map(({ calls }) => calls.includes('shutdown'))).toEqual([true, true]);
     idle.socket.end();
     await eventually(() => manager.counters.connections === 1, 'the idle one has gone');

@@ -16,7 +16,7 @@ function listening(): { listener: Listener; sockets: Socket[]; failures: Error[]
     socket.on('error', () => {});
   }, (error) => failures.push(error));
   onTestFinished(() => {
-    listener.close();
+    listener.close(500);
     for (const socket of sockets) socket.destroy();
   });
   return { listener, sockets, failures };
@@ -46,7 +46,7 @@ describe('where it listens', () => {
     expect(listener.address).toBe(path);
     await connected(path);
     await eventually(() => sockets.length === 1, 'the socket is accepted');
-    listener.close();
+    await listener.close(500);
     const second = listening();
     await second.listener.listen({ path });
     expect(second.listener.address).toBe(path);
@@ -57,7 +57,7 @@ describe('where it listens', () => {
     expect(listener.address).toBeNull();
     await listener.listen(LOOPBACK);
     const port = portOf(listener);
-    listener.close();
+    await listener.close(500);
     expect(listener.address).toBeNull();
     const late = Client.start(port);
     await late.gone();
@@ -147,18 +147,17 @@ describe('twice', () => {
 
   test('closing is no error, nor without listening', async () => {
     const { listener } = listening();
-    listener.close();
+    listener.close(500);
     const second = listening().listener;
     await second.listen(LOOPBACK);
-    second.close();
-    second.close();
+    await Promise.all([second.close(500), second.close(500)]);
     expect(second.address).toBeNull();
   });
 
   test.each(['127.0.0.1', 'localhost'])('closing before it listens, on %s, wins', async (host) => {
     const { listener } = listening();
     const attempt = listener.listen({ host });
-    listener.close();
+    listener.close(500);
     await attempt.catch(() => {});
     expect(listener.address).toBeNull();
   });

@@ -229,7 +229,7 @@ describe('close', () => {
     const client = await connected(server.port);
     await client.send(GET).answered(1);
     const { port } = server;
-    void server.close();
+    await Promise.race([server.close(), eventually(() => server.port === 0, 'it has stopped')]);
     const late = Client.start(port);
     await late.gone();
     expect(late.error?.code).toBe('ECONNREFUSED');

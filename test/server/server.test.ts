@@ -196,18 +196,22 @@ describe('events', () => {
     const server = await serve(echo(201));
     const records = collect(server, 'request');
     const client = await connected(server.port);
-    const fields = 'Host: example.com:81\r\nContent-Length: 5\r\n';
+    const logged = 'Referer: http://a/\x9b\r\nUser-Agent: b\r\n';
+    const fields = `Host: example.com:81\r\nContent-Length: 5\r\n${logged}`;
+    const number = expect.any(Number) as number;
+    const times = { startedAt: number, durationMs: number };
     await client.send(`POST /a%20b?c HTTP/1.1\r\n${fields}\r\nabcde`).answered(1);
     await client.send('GET / HTTP/1.0\r\n\r\n').answered(2);
     expect(records).toEqual([
       {
         address: '127.0.0.1', method: 'POST', target: '/a%20b?c', authority: 'example.com:81',
-        version: '1.1', status: 201, receivedBytes: 5, sentBytes: 5,
-        durationMs: expect.any(Number) as number,
+        version: '1.1', status: 201, complete: true, receivedBytes: 5, sentBytes: 5, ...times,
+        referer: 'http://a/\\x9b', userAgent: 'b',
       },
       {
         address: '127.0.0.1', method: 'GET', target: '/', authority: '', version: '1.0',
-        status: 201, receivedBytes: 0, sentBytes: 0, durationMs: expect.any(Number) as number,
+        status: 201, complete: true, receivedBytes: 0, sentBytes: 0, ...times,
+        referer: '', userAgent: '',
       },
     ]);
   });

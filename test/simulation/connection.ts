@@ -202,8 +202,9 @@ export class SimulatedConnection {
     }
     this.#taken += transport.take();
     if (!this.#written.startsWith(this.#taken)) this.#fault('the peer got what was not written');
-    // Content is taken from a read, and from one that had to wait before it.
-    const held = this.limits.unreadBytes + 2 * this.#longestRead;
+    // Content is taken from a read, and from one that had to wait before it; a head, from many.
+    const { unreadBytes, requestLineBytes, fieldSectionBytes } = this.limits;
+    const held = unreadBytes + 2 * this.#longestRead + requestLineBytes + fieldSectionBytes;
     if (transport.charged < 0 || transport.charged > held) {
       this.#fault(`${transport.charged} octets are charged, ${held} at most may be`);
     }
@@ -261,6 +262,8 @@ export class SimulatedConnection {
       // All octets of a declared length may be out before its source has come to its end.
       const unsure = behaviour.fails || (behaviour.streams && answer?.fields.has('content-length'));
       if (aborted === undefined || unsure === true) continue;
+      // A peer that ended its side may have hung up: those that it asked are told, answered or not.
+      if (this.sentEof && aborted === 1) continue;
       const answered = answer?.whole === true && !this.#isRefusal(index);
       if (aborted !== (answered ? 0 : 1)) {
         this.#fault(`the signal of ${index} fired ${aborted} times; answered: ${answered}`);

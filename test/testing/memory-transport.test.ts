@@ -198,7 +198,7 @@ describe('ends', () => {
     expect([journal.lines, transport.closed]).toEqual([['receive a', 'closed'], true]);
   });
 
-  test('destroy loses what is queued, and tells the cause', async () => {
+  test('destroy loses what the peer does not take at once, and tells the cause', async () => {
     const { transport, journal } = make({
       receive(wire) {
         wire.write('lost');
@@ -211,7 +211,7 @@ describe('ends', () => {
     await transport.settle();
     expect(journal.lines).toEqual(['receive a', 'closed first']);
     expect(transport.cause?.message).toBe('first');
-    expect(transport.take()).toBe('');
+    expect(transport.take()).toBe('lost');
   });
 
   test('what the guard caught can be looked at', () => {
