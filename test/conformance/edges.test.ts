@@ -135,6 +135,8 @@ test('a version is wrong at its first wrong octet (RFC 9112 §2.3)', () => {
   }
 });
 
-test.each(['requestsPerEntry', 'pipelinedRequests', 'unreadBytes'])('%s of 0 is no limit', (name) => {
+const AT_LEAST_ONE = ['requestsPerEntry', 'pipelinedRequests', 'unreadBytes'];
+
+test.each(AT_LEAST_ONE)('%s of 0 is no limit', (name) => {
   expect(() => limitsFrom({ [name]: 0 })).toThrow(`limit ${name} must be at least 1`);
 });
