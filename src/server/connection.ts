@@ -393,7 +393,7 @@ export class Connection implements ConnectionTransport {
       socket.write(piece as string, 'latin1');
     }
     if (corked) socket.uncork();
-    // A call-back costs a tick: it is asked for, behind nothing, only where the kernel did not take.
+    // A call-back costs a tick: it is asked for, behind nothing, only where octets are left.
     if (socket.writableLength > 0) socket.write('', 'latin1', this.#taken);
   }
 
