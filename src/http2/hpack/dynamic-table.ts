@@ -1,0 +1,88 @@
+/**
+ * The dynamic table (RFC 7541 §2.3.2, §4): first in, first out, bounded in octets. A ring, so that
+ * neither adding nor evicting moves an entry.
+ */
+
+/** What an entry is charged beyond its text (RFC 7541 §4.1). */
+export const ENTRY_OVERHEAD = 32;
+const LEAST_PLACES = 16;
+
+export class DynamicTable {
+  /** Entries held. */
+  count = 0;
+  /** Octets charged. */
+  size = 0;
+  /** Entries ever added: the newest has this number. */
+  added = 0;
+  #maxSize: number;
+  #names: string[] = new Array<string>(LEAST_PLACES).fill('');
+  #values: string[] = new Array<string>(LEAST_PLACES).fill('');
+  readonly #evicted: ((name: string, value: string, number: number) => void) | undefined;
+
+  /** `evicted` is told of each entry that goes, with its number. */
+  constructor(maxSize: number, evicted?: (name: string, value: string, number: number) => void) {
+    this.#maxSize = maxSize;
+    this.#evicted = evicted;
+  }
+
+  get maxSize(): number {
+    return this.#maxSize;
+  }
+
+  /** Moves the bound, evicting what no longer fits (RFC 7541 §4.3). */
+  resize(maxSize: number): void {
+    this.#maxSize = maxSize;
+    this.#evictTo(maxSize);
+  }
+
+  /** Adds an entry; one larger than the table empties it, and is no error (RFC 7541 §4.4). */
+  add(name: string, value: string): boolean {
+    const size = name.length + value.length + ENTRY_OVERHEAD;
+    this.#evictTo(this.#maxSize - size);
+    if (size > this.#maxSize) return false;
+    if (this.count === this.#names.length) this.#grow();
+    this.added++;
+    const place = this.added & (this.#names.length - 1);
+    this.#names[place] = name;
+    this.#values[place] = value;
+    this.count++;
+    this.size += size;
+    return true;
+  }
+
+  /** The entry `back` places behind the newest, from 0. The caller checks `count`. */
+  name(back: number): string {
+    return this.#names[(this.added - back) & (this.#names.length - 1)] as string;
+  }
+
+  value(back: number): string {
+    return this.#values[(this.added - back) & (this.#names.length - 1)] as string;
+  }
+
+  #evictTo(size: number): void {
+    while (this.count > 0 && this.size > size) {
+      const back = this.count - 1;
+      const name = this.name(back);
+      const value = this.value(back);
+      this.size -= name.length + value.length + ENTRY_OVERHEAD;
+      this.count--;
+      this.#evicted?.(name, value, this.added - back);
+      const place = (this.added - back) & (this.#names.length - 1);
+      this.#names[place] = '';
+      this.#values[place] = '';
+    }
+  }
+
+  #grow(): void {
+    const length = this.#names.length * 2;
+    const names = new Array<string>(length).fill('');
+    const values = new Array<string>(length).fill('');
+    for (let back = 0; back < this.count; back++) {
+      const place = (this.added - back) & (length - 1);
+      names[place] = this.name(back);
+      values[place] = this.value(back);
+    }
+    this.#names = names;
+    this.#values = values;
+  }
+}
