@@ -69,6 +69,20 @@ export interface Limits {
   /** Graceful close: how long an idle connection is watched for a request already on its way. */
   readonly drainIdleMs: number;
 
+  /** Streams at once that a peer may open (RFC 9113 §5.1.2). */
+  readonly http2Streams: number;
+  /** Window of the connection, octets; credit beyond it is given as content is read. */
+  readonly http2ConnectionWindowBytes: number;
+  /** Window of a stream at first, octets, and how far it grows while the handler reads. */
+  readonly http2StreamWindowBytes: number;
+  readonly http2StreamWindowMaxBytes: number;
+  /** From the start to the preface and the first SETTINGS. */
+  readonly http2PrefaceMs: number;
+  /** To the acknowledgement of our SETTINGS (RFC 9113 §6.5.3). */
+  readonly http2SettingsMs: number;
+  /** To the answer of a PING (RFC 9113 §6.7). */
+  readonly http2PingMs: number;
+
   /** Connections at once; undefined: derived from the limit of descriptors. */
   readonly connections: number | undefined;
   /** Connections at once from one address; Infinity: no bound. */
@@ -107,6 +121,13 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   lingerBytes: 256 * KIB,
   drainMs: 10_000,
   drainIdleMs: 500,
+  http2Streams: 100,
+  http2ConnectionWindowBytes: 4 * KIB * KIB,
+  http2StreamWindowBytes: 256 * KIB,
+  http2StreamWindowMaxBytes: KIB * KIB,
+  http2PrefaceMs: 10_000,
+  http2SettingsMs: 10_000,
+  http2PingMs: 10_000,
   connections: undefined,
   connectionsPerAddress: Infinity,
 });

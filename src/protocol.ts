@@ -14,8 +14,8 @@
  * 2. Every entry (each method of Protocol) goes through one guard: what it throws becomes a call of
  *    `failed`, and what that throws destroys the connection. Nothing reaches the process.
  * 3. `become` acts at the end of the entry. The old protocol's charges are given back and it is
- *    told nothing more; a pause ends; an end of input or a shutdown already seen is told to the
- *    next.
+ *    told nothing more; a pause ends; the next is told of a shutdown already seen, then gets the
+ *    rest, then is told of an end of input already seen.
  * 4. What is written inside an entry leaves at its end, in one write; what user code writes outside
  *    one leaves at the end of the microtask queue.
  * 5. Once `write` has said false, `drained` comes exactly once, in a later turn.

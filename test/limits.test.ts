@@ -25,7 +25,7 @@ describe('defaults', () => {
 
   test('each name ends in its unit or counts things', () => {
     const unit =
-      /(Bytes|Ms|Second|Lines|Requests|Responses|PerConnection|PerEntry|PerAddress|connections)$/;
+      /(Bytes|Ms|Second|Lines|Requests|Streams|Responses|Per[A-Z][a-z]+|connections)$/;
     expect(Object.keys(DEFAULT_LIMITS).filter((name) => !unit.test(name))).toEqual([]);
   });
 

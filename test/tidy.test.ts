@@ -175,7 +175,7 @@ const WORDS: readonly (readonly [string, RegExp, (text: string) => string, reado
   ['TODO, FIXME', /\b(TODO|FIXME|XXX|HACK)\b/, (text) => text, []],
   ['console', /\bconsole\./, codeOf, ['cli']],
   ['ts-ignore', /@ts-(ignore|nocheck|expect-error)|eslint-/, (text) => text, []],
-  ['private by word in place of #', /\b(private|protected|public) (?!constructor)/, codeOf, []],
+  ['private by word in place of #', /\b(private|public) (?!constructor)/, codeOf, []],
   ['Buffer.concat', /\bBuffer\.concat\b/, codeOf, ['testing']],
   ['timers', /\b(setTimeout|setInterval)\b/, codeOf, ['server', 'client', 'cli']],
   ['the process', /\bprocess\./, codeOf, ['server', 'testing', 'cli']],

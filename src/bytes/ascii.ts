@@ -98,3 +98,8 @@ export function escapeControls(text: string): string {
     return code > 255 ? `\\u${code.toString(16)}` : `\\x${code.toString(16).padStart(2, '0')}`;
   });
 }
+
+/** The octets of a string of code points up to 255. */
+export function latin1Octets(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1');
+}

@@ -37,6 +37,18 @@ export interface Exchange {
   push(target: string, fields: Fields): boolean;
 }
 
+/** An exchange that is over, whatever version it was of: what a log can tell of it. */
+export interface CompletedExchange {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse | undefined;
+  /** The answer's head was written; all of it was. */
+  readonly started: boolean;
+  readonly complete: boolean;
+  /** Octets of content, each way. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
 /** Makes the answer to what a handler threw, and tells the program of it. */
 export type FailureAnswer = (error: unknown, request: HttpRequest) => HttpResponse;
 

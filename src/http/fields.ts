@@ -83,6 +83,11 @@ export class Fields implements Iterable<[string, string]> {
     return size === 0 ? Fields.empty : new Fields([], [], text, slab, base, size);
   }
 
+  /** Lines that a decoder has checked, names in lower case. */
+  static decoded(names: readonly string[], values: readonly string[]): Fields {
+    return Fields.#made(names, values);
+  }
+
   static #made(names: readonly string[], values: readonly string[]): Fields {
     return names.length === 0
       ? Fields.empty

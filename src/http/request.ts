@@ -37,6 +37,8 @@ export class HttpRequest {
   readonly authority: string;
   readonly fields: Fields;
   readonly body: RequestBody;
+  /** What CONNECT asks for on HTTP/2 (RFC 8441 §4), such as `websocket`. */
+  readonly protocol: string | undefined;
   readonly #resource: string;
   readonly #origin: RequestOrigin;
   #gone: Error | undefined;
@@ -59,7 +61,7 @@ export class HttpRequest {
 
   constructor(
     method: string, target: string, resource: string, scheme: Scheme, authority: string,
-    fields: Fields, body: RequestBody, origin: RequestOrigin,
+    fields: Fields, body: RequestBody, origin: RequestOrigin, protocol?: string,
   ) {
     this.method = method;
     this.target = target;
@@ -67,6 +69,7 @@ export class HttpRequest {
     this.authority = authority;
     this.fields = fields;
     this.body = body;
+    this.protocol = protocol;
     this.#resource = resource;
     this.#origin = origin;
   }

@@ -54,6 +54,10 @@ export class HttpResponse {
     if (this.#given) {
       throw new TypeError('a body that is pulled can be given once: make one for each request');
     }
+    const { length } = this.body;
+    if (length !== undefined && !(Number.isSafeInteger(length) && length >= 0)) {
+      throw new TypeError(`a body says that its length is ${length}, which is no count of octets`);
+    }
     this.#given = true;
     return this.body;
   }

@@ -155,9 +155,6 @@ export function planHead(planned: Plan, date: string, connection: string): strin
 export function streamFraming(
   response: HttpResponse, length: number | undefined, minor: number,
 ): number {
-  if (length !== undefined && !(Number.isSafeInteger(length) && length >= 0)) {
-    throw new TypeError(`a body says that its length is ${length}, which is no count of octets`);
-  }
   const own = written(response.fields).contentLength;
   if (own !== UNSET && length !== undefined && own !== length) {
     throw mismatch(own, length);

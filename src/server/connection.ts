@@ -346,9 +346,9 @@ export class Connection implements ConnectionTransport {
       this.destroy(asError(cause));
       return;
     }
-    if (rest.length > 0) this.#guarded(() => this.#protocol.receive(rest));
+    if (this.#sawShutdown) this.#guarded(() => this.#protocol.shutdown());
+    if (rest.length > 0 && !this.#ended) this.#guarded(() => this.#protocol.receive(rest));
     if (this.#sawEof && !this.#ended) this.#guarded(() => this.#protocol.eof());
-    if (this.#sawShutdown && !this.#ended) this.#guarded(() => this.#protocol.shutdown());
   }
 
   #guarded(entry: () => void): void {

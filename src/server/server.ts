@@ -9,13 +9,15 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { escapeControls } from '../bytes/ascii.ts';
 import { asError, type ProtocolError } from '../errors.ts';
 import {
-  dispatcher, failureAnswers, type Exchange, type Handler, type Service,
+  dispatcher, failureAnswers,
+  type CompletedExchange, type Exchange, type Handler, type Service,
 } from '../http/exchange.ts';
 import { problem } from '../http/problem.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { HttpResponse } from '../http/response.ts';
-import type { Http1Exchange } from '../http1/exchange.ts';
 import { http1 } from '../http1/protocol.ts';
+import { PREFACE } from '../http2/frame.ts';
+import { http2 } from '../http2/protocol.ts';
 import { limitsFrom, type Limits } from '../limits.ts';
 import type { Peer, Transport } from '../protocol.ts';
 import { ConnectionManager, type Counters } from './connection-manager.ts';
@@ -68,7 +70,7 @@ export interface RequestRecord {
 export interface ServerEvents {
   /** An exchange ended. */
   request: RequestRecord;
-  /** The wire refused what a peer sent. */
+  /** The wire refused what a peer sent: a status of HTTP/1.1, an error code of HTTP/2. */
   refused: { readonly peer: Peer; readonly status: number; readonly detail: string };
   /** A handler failed with something other than an HttpError, or accepting failed. */
   error: { readonly error: unknown; readonly request: HttpRequest | undefined };
@@ -96,7 +98,7 @@ export class Server {
   readonly #limits: Limits;
   readonly #listeners: Listeners = { request: [], refused: [], error: [], drain: [] };
   /** When handlers were called, of exchanges that are not over, while somebody logs. */
-  readonly #startedAt = new WeakMap<Exchange, number>();
+  readonly #startedAt = new WeakMap<HttpRequest, number>();
   readonly #manager: ConnectionManager;
   readonly #listener: Listener;
   #resolveClosed!: () => void;
@@ -243,22 +245,30 @@ export class Server {
     const { onError, authorities, allowTrace } = this.#options;
     const failure = failureAnswers(onError, (error, request) => this.#failed(error, request));
     const dispatch = dispatcher(this.#service, { failure, authorities, allowTrace });
-    const clear = http1({
+    const options = {
       limits: this.#limits,
-      dispatch: (exchange) => {
-        if (this.#listeners.request.length > 0) this.#startedAt.set(exchange, performance.now());
+      failure,
+      dispatch: (exchange: Exchange): void => {
+        if (this.#listeners.request.length > 0) {
+          this.#startedAt.set(exchange.request, performance.now());
+        }
         dispatch(exchange);
       },
-      failure,
-      refuse: (error, transport) => this.#refuse(error, transport),
-      completed: (exchange) => this.#completed(exchange),
-    });
-    return negotiator([], clear, this.#limits);
+      completed: (exchange: CompletedExchange): void => this.#completed(exchange),
+    };
+    const { connectProtocols } = this.#service;
+    const refused = (error: ProtocolError, { peer }: Transport): void => {
+      this.#emit('refused', { peer, status: error.code, detail: error.message });
+    };
+    const refuse = (error: ProtocolError, transport: Transport): HttpResponse => {
+      refused(error, transport);
+      return this.#refusal(error);
+    };
+    const prior = { preface: PREFACE, factory: http2({ ...options, refused, connectProtocols }) };
+    return negotiator([prior], http1({ ...options, refuse }), this.#limits);
   }
 
-  #refuse(error: ProtocolError, transport: Transport): HttpResponse {
-    const { code: status, message: detail } = error;
-    this.#emit('refused', { peer: transport.peer, status, detail });
+  #refusal({ code: status, message: detail }: ProtocolError): HttpResponse {
     try {
       const own = this.#options.onRefusal?.(status, detail);
       if (own === undefined || own instanceof HttpResponse) return own ?? problem(status, detail);
@@ -269,17 +279,17 @@ export class Server {
     }
   }
 
-  #completed(exchange: Http1Exchange): void {
+  #completed(exchange: CompletedExchange): void {
     if (this.#listeners.request.length === 0) return;
     const { request, response } = exchange;
     const now = performance.now();
-    const startedAt = this.#startedAt.get(exchange) ?? now;
+    const startedAt = this.#startedAt.get(request) ?? now;
     this.#emit('request', {
-      address: exchange.peer.address,
+      address: request.peer.address,
       method: escapeControls(request.method),
       target: escapeControls(request.target),
       authority: escapeControls(request.authority),
-      version: exchange.version,
+      version: request.version,
       status: exchange.started ? response?.status ?? 0 : 0,
       complete: exchange.complete,
       receivedBytes: exchange.receivedBytes,

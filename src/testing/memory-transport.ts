@@ -304,10 +304,10 @@ export class MemoryTransport implements ConnectionTransport {
       this.destroy(asError(cause));
       return;
     }
-    if (rest.length > 0) this.#guard(() => this.#protocol.receive(rest));
+    if (this.#shutdown) this.#guard(() => this.#protocol.shutdown());
+    if (rest.length > 0 && !this.ended) this.#guard(() => this.#protocol.receive(rest));
     rest.fill(SPOILED);
     if (this.#toldEof && !this.ended) this.#guard(() => this.#protocol.eof());
-    if (this.#shutdown && !this.ended) this.#guard(() => this.#protocol.shutdown());
   }
 
   #flow(): void {

@@ -135,7 +135,7 @@ describe('the close of the server', () => {
     const { transport, lines } = negotiating();
     transport.shutdown();
     transport.send('GET');
-    expect(lines).toEqual(['h1.receive GET', 'h1.shutdown']);
+    expect(lines).toEqual(['h1.shutdown', 'h1.receive GET']);
   });
 
   test('lets a preface that is begun have its time', () => {
@@ -145,7 +145,7 @@ describe('the close of the server', () => {
     transport.tick(500);
     expect(transport.ended).toBe(false);
     transport.send(PREFACE.slice(5));
-    expect(lines).toEqual([`h2.receive ${PREFACE}`, 'h2.shutdown']);
+    expect(lines).toEqual(['h2.shutdown', `h2.receive ${PREFACE}`]);
   });
 });
 

@@ -1,0 +1,464 @@
+/**
+ * HTTP/2 on one connection (RFC 9113), the half that both roles share: the order of an entry, the
+ * life of streams, the turns of content, the deadlines and the end.
+ *
+ *     receive -> frame-parser -> receiver -> streams
+ *     gather  -> flush: what settled, turns of content, one write
+ *
+ * protocol.ts is the server on top of it, client.ts the client.
+ */
+import { ReceiveBuffer } from '../bytes/receive-buffer.ts';
+import { Deadlines } from '../deadlines.ts';
+import { ConnectionError, PeerGoneError, ProtocolError } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import type { ConnectionTransport, Protocol } from '../protocol.ts';
+import { FloodGuard } from './flood-guard.ts';
+import { ReceiveWindow } from './flow-control.ts';
+import {
+  CANCEL, COMPRESSION_ERROR, DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, INTERNAL_ERROR, NO_ERROR,
+  PROTOCOL_ERROR, SETTINGS_TIMEOUT, STREAM_ID_MAX,
+} from './frame.ts';
+import { FrameParser, MORE } from './frame-parser.ts';
+import {
+  writeGoaway, writePing, writeRstStream, writeSettings, writeWindowUpdate,
+} from './frame-writer.ts';
+import { CompressionError, type FieldList } from './hpack/index.ts';
+import { Outbound } from './outbound.ts';
+import { Receiver, type ReceiverHost } from './receiver.ts';
+import { SendQueue, turnOf } from './send-queue.ts';
+import { Settings } from './settings.ts';
+import type { Http2Stream, StreamHost } from './stream.ts';
+import { CLOSED, canReceive } from './stream-state.ts';
+import { ENDED, PEER_RESET, StreamTable, WE_RESET, type Closing } from './stream-table.ts';
+
+/** Frames of one entry; then other connections have their turn. */
+const FRAMES_PER_ENTRY = 256;
+/** A stream's window grows while no more than this lies unread on the connection. */
+const GROWTH_BYTES = 1024 * 1024;
+const PING_DATA = Uint8Array.from('wire-rtt', (character) => character.charCodeAt(0));
+
+export type Moment = 'preface' | 'settings' | 'block' | 'idle' | 'pong' | 'goaway';
+
+export abstract class Http2Connection implements Protocol, StreamHost, ReceiverHost {
+  readonly transport: ConnectionTransport;
+  readonly limits: Limits;
+  readonly outbound: Outbound;
+  readonly streams = new StreamTable();
+  readonly guard = new FloodGuard();
+  readonly peer = new Settings();
+  readonly window = new ReceiveWindow(DEFAULT_WINDOW);
+  /** The last measured round trip, ms of the coarse clock; undefined before the first. */
+  roundTripMs: number | undefined;
+  protected readonly deadlines = new Deadlines<Moment>();
+  protected readonly queue = new SendQueue();
+  /** No stream of the peer's above this is taken any more. */
+  protected goawayAt = Infinity;
+  protected draining = false;
+  readonly #parser: FrameParser;
+  readonly #rest = new ReceiveBuffer();
+  readonly #settled: Http2Stream[] = [];
+  #greeted = false;
+  #frames = 0;
+  /** Content that handlers have not read yet, in octets. */
+  #unread = 0;
+  #inside = false;
+  #paused = false;
+  /** The connection ends when its last stream has. */
+  #ending = false;
+  #gone = false;
+  #pingAt = 0;
+  /** Tells whether streams were opened since it was last looked at: they may have ended, too. */
+  #opened = 0;
+  /** When DATA was last sent, of whichever stream. */
+  #sentAt = 0;
+
+  constructor(transport: ConnectionTransport, limits: Limits) {
+    this.transport = transport;
+    this.limits = limits;
+    this.outbound = new Outbound(transport, this.peer);
+    this.#parser = new FrameParser(new Receiver(this), DEFAULT_FRAME_SIZE);
+  }
+
+  /** Our settings, and the connection's window beyond its default: the first words (§3.4). */
+  protected greet(settings: readonly (readonly [number, number])[]): void {
+    const { slab } = this.outbound;
+    writeSettings(slab, settings);
+    // It cannot be less than what the peer has from the start (§6.9.2).
+    const size = Math.max(DEFAULT_WINDOW, this.limits.http2ConnectionWindowBytes);
+    const credit = this.window.grow(size);
+    if (credit > 0) writeWindowUpdate(slab, 0, credit);
+    const now = this.now();
+    this.deadlines.set('preface', now + this.limits.http2PrefaceMs);
+    this.deadlines.set('settings', now + this.limits.http2SettingsMs);
+    this.transport.gather();
+  }
+
+  // The role's part
+
+  abstract isRemote(streamId: number): boolean;
+  abstract fieldList(): FieldList;
+  abstract receiveBlock(
+    stream: Http2Stream | undefined, streamId: number, list: FieldList, endStream: boolean,
+  ): void;
+  abstract promiseReceived(streamId: number, promisedId: number, list: FieldList): void;
+  abstract receivePriorityValue(streamId: number, value: Uint8Array): void;
+  abstract wentAway(lastStreamId: number, code: number): void;
+  abstract shutdown(): void;
+  /** Octets before the first frame; returns the offset after them, or MORE. */
+  protected abstract skipPreface(bytes: Uint8Array, start: number, end: number): number;
+  protected abstract tickStream(stream: Http2Stream, now: number): void;
+  /** One of the role's own moments has come. */
+  protected abstract late(moment: Moment): void;
+  /** The peer answered our PING. */
+  protected abstract ponged(): void;
+  /** A connection error is about to be told to the peer. */
+  protected abstract offence(error: ProtocolError): void;
+
+  // Entries
+
+  get idle(): boolean {
+    return this.streams.size === 0 && !this.#parser.isWithin && this.#rest.length === 0;
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#enter();
+    const rest = this.#rest;
+    if (rest.length > 0) {
+      rest.append(bytes, 0, bytes.length);
+      this.#parseRest();
+    } else {
+      const used = this.#parse(bytes, 0, bytes.length);
+      rest.append(bytes, used, bytes.length);
+    }
+    this.#leave();
+  }
+
+  proceed(): void {
+    this.#enter();
+    this.#parseRest();
+    this.#leave();
+  }
+
+  drained(): void {
+    this.#enter();
+    this.outbound.blocked = false;
+    this.#parseRest();
+    this.#leave();
+  }
+
+  eof(): void {
+    this.#enter();
+    // Nothing more will be asked; what was asked whole can still be answered.
+    for (const stream of [...this.streams]) {
+      if (!canReceive(stream.state)) continue;
+      this.reset(stream, CANCEL, new PeerGoneError('the peer ended within a message'), false);
+    }
+    this.#stop();
+    this.#leave();
+  }
+
+  /** What settled goes on, content goes by turns, and all leaves at once. */
+  flush(): void {
+    this.#inside = true;
+    for (let stream = this.#settled.shift(); stream !== undefined; stream = this.#settled.shift()) {
+      stream.advance();
+    }
+    this.#pump();
+    this.outbound.flush();
+    this.#inside = false;
+    this.#pauseOrResume();
+    if (this.streams.size > 0) return;
+    if (this.goawayAt !== Infinity) this.#stop();
+    if (this.#ending) this.transport.end();
+  }
+
+  tick(now: number): void {
+    this.#enter();
+    let moment = this.deadlines.expired(now);
+    for (; moment !== undefined; moment = this.deadlines.expired(now)) this.#expired(moment);
+    for (const stream of this.streams) {
+      if (this.#isStalled(stream, now)) this.#resetStalled(stream);
+      else this.tickStream(stream, now);
+    }
+    this.#leave();
+  }
+
+  failed(cause: Error): void {
+    const error = asConnectionError(cause);
+    this.#inside = true;
+    this.offence(error);
+    this.#giveUp(error.code, error.message);
+    this.outbound.flush();
+    this.transport.end();
+    this.#inside = false;
+  }
+
+  closed(cause: Error | undefined): void {
+    this.#gone = true;
+    this.#abandon(cause ?? new PeerGoneError('the peer closed the connection'));
+    this.#rest.clear();
+  }
+
+  now(): number {
+    return this.transport.clock.now();
+  }
+
+  #enter(): void {
+    this.#inside = true;
+    this.#frames = 0;
+  }
+
+  #leave(): void {
+    this.#inside = false;
+    if (this.#gone) return;
+    if (this.#rest.length === 0) this.#frames = 0;
+    if (this.#frames >= FRAMES_PER_ENTRY) this.transport.defer();
+    this.#pauseOrResume();
+    this.#watchIdle();
+    this.transport.gather();
+  }
+
+  #pauseOrResume(): void {
+    const stands = this.#stands;
+    if (stands === this.#paused) return;
+    this.#paused = stands;
+    if (stands) this.transport.pause();
+    else this.transport.resume();
+  }
+
+  // Parsing
+
+  #parseRest(): void {
+    const rest = this.#rest;
+    if (rest.length === 0) return;
+    const { bytes, start, end } = rest;
+    const used = this.#parse(bytes, start, end);
+    if (rest.length > 0) rest.consume(used - start);
+  }
+
+  #parse(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    if (!this.#greeted) {
+      at = this.skipPreface(bytes, start, end);
+      if (at === MORE) return start;
+      this.#greeted = true;
+    }
+    while (at < end && !this.#stands) {
+      const next = this.#parser.receive(bytes, at, end);
+      if (next === MORE) break;
+      this.#frames++;
+      at = next;
+    }
+    return this.#ending ? end : at;
+  }
+
+  /** Output that the peer does not take must not grow by its own asking. */
+  get #stands(): boolean {
+    return this.outbound.blocked || this.#frames >= FRAMES_PER_ENTRY || this.#ending;
+  }
+
+  // What frames and streams ask of their connection
+
+  ready(stream: Http2Stream): void {
+    this.queue.add(stream);
+    if (!this.#inside) this.transport.gather();
+  }
+
+  settled(stream: Http2Stream): void {
+    if (this.#gone) return;
+    this.#settled.push(stream);
+    if (this.#inside) this.transport.gather();
+    else this.transport.defer();
+  }
+
+  reset(stream: Http2Stream, code: number, cause: Error, fault: boolean): void {
+    if (this.#gone || stream.isClosed) return;
+    if (fault) this.guard.reset(this.now());
+    writeRstStream(this.outbound.slab, stream.id, code);
+    this.#forget(stream, WE_RESET);
+    stream.aborted(cause);
+    if (!this.#inside) this.transport.gather();
+  }
+
+  resetByPeer(stream: Http2Stream, cause: Error): void {
+    this.#forget(stream, PEER_RESET);
+    stream.aborted(cause);
+  }
+
+  resetUnknown(streamId: number, code: number, remember: boolean): void {
+    this.guard.reset(this.now());
+    if (remember) this.streams.remember(streamId, WE_RESET);
+    writeRstStream(this.outbound.slab, streamId, code);
+  }
+
+  ended(stream: Http2Stream): void {
+    this.#forget(stream, ENDED);
+    stream.completed();
+  }
+
+  credit(stream: Http2Stream, octets: number): void {
+    if (this.#gone) return;
+    this.creditConnection(octets);
+    if (canReceive(stream.state)) this.#creditStream(stream, octets);
+    if (!this.#inside) this.transport.gather();
+  }
+
+  #creditStream(stream: Http2Stream, octets: number): void {
+    const { receiveWindow } = stream;
+    const most = this.limits.http2StreamWindowMaxBytes;
+    let credit = receiveWindow.consume(octets);
+    if (credit === 0) return;
+    // Whoever reads as fast as it comes may have more on its way.
+    if (receiveWindow.size < most && this.#unread < GROWTH_BYTES) {
+      credit += receiveWindow.grow(Math.min(most, receiveWindow.size * 2));
+    }
+    writeWindowUpdate(this.outbound.slab, stream.id, credit);
+  }
+
+  creditConnection(octets: number): void {
+    const credit = this.window.consume(octets);
+    if (credit > 0) writeWindowUpdate(this.outbound.slab, 0, credit);
+  }
+
+  hold(octets: number): boolean {
+    this.#unread += octets;
+    return this.transport.charge(octets);
+  }
+
+  dataSent(earns: boolean): void {
+    this.#sentAt = this.now();
+    if (earns) this.guard.earnUpdates();
+  }
+
+  settingsReceived(): void {
+    this.deadlines.clear('preface');
+  }
+
+  settingsAcknowledged(): void {
+    this.deadlines.clear('settings');
+  }
+
+  blockBegan(): void {
+    this.deadlines.set('block', this.now() + this.limits.headMs);
+  }
+
+  blockEnded(): void {
+    this.deadlines.clear('block');
+  }
+
+  pinged(): void {
+    if (this.deadlines.at('pong') === undefined) return;
+    this.roundTripMs = this.now() - this.#pingAt;
+    this.deadlines.clear('pong');
+    this.ponged();
+  }
+
+  /** Asks the peer for a sign of life, and for the round trip (§6.7). */
+  protected ping(): void {
+    this.#pingAt = this.now();
+    writePing(this.outbound.slab, false, PING_DATA);
+    this.deadlines.set('pong', this.#pingAt + this.limits.http2PingMs);
+  }
+
+  #forget(stream: Http2Stream, closing: Closing): void {
+    this.queue.remove(stream);
+    stream.state = CLOSED;
+    this.streams.close(stream, closing);
+  }
+
+  // Sending
+
+  /** Turns of content until the windows, the peer, or the sources have no more. */
+  #pump(): void {
+    const { outbound, queue } = this;
+    while (!outbound.blocked && queue.length > 0) {
+      const stream = queue.next() as Http2Stream;
+      const more = stream.send(turnOf(stream));
+      if (more) queue.add(stream);
+      if (more && outbound.window.available <= 0) return;
+    }
+  }
+
+  /** Content waits, and the peer opens neither its window nor the connection's (slow read). */
+  #isStalled(stream: Http2Stream, now: number): boolean {
+    if (!stream.hasContent) return false;
+    const since = stream.sendWindow.available <= 0
+      ? stream.sentAt
+      : this.outbound.window.available <= 0 ? Math.max(stream.sentAt, this.#sentAt) : now;
+    return now - since > this.limits.writeStallMs;
+  }
+
+  #resetStalled(stream: Http2Stream): void {
+    const { writeStallMs } = this.limits;
+    const error = new PeerGoneError(`the peer gave no window for writeStallMs, ${writeStallMs}`);
+    this.reset(stream, CANCEL, error, false);
+  }
+
+  // The end
+
+  /** Sends GOAWAY for the streams taken so far, and takes no more (§6.8). */
+  protected goaway(code: number, message: string): void {
+    this.goawayAt = Math.min(this.goawayAt, this.streams.lastRemote);
+    writeGoaway(this.outbound.slab, this.goawayAt, code, message);
+  }
+
+  /** Warns of the end without refusing anything yet (§6.8). */
+  protected warnOfGoaway(): void {
+    writeGoaway(this.outbound.slab, STREAM_ID_MAX, NO_ERROR, 'the server is closing');
+  }
+
+  #abandon(cause: Error): void {
+    for (const stream of [...this.streams]) {
+      this.#forget(stream, WE_RESET);
+      stream.aborted(cause);
+    }
+  }
+
+  /** Reads nothing more, and ends with the last stream. */
+  #stop(): void {
+    this.#ending = true;
+    this.#rest.clear();
+    this.deadlines.clearAll();
+  }
+
+  #giveUp(code: number, message: string): void {
+    this.goaway(code, message);
+    this.#abandon(new ConnectionError(code, message));
+    this.#stop();
+  }
+
+  #tooLate(code: number, message: string): void {
+    this.offence(new ConnectionError(code, message));
+    this.#giveUp(code, message);
+  }
+
+  #watchIdle(): void {
+    const opened = this.streams.lastRemote + this.streams.lastLocal;
+    if (this.streams.size > 0) this.deadlines.clear('idle');
+    else if (this.goawayAt !== Infinity) this.#stop();
+    else if (this.deadlines.at('idle') === undefined || opened !== this.#opened) {
+      this.deadlines.set('idle', this.now() + this.limits.idleMs);
+    }
+    this.#opened = opened;
+  }
+
+  #expired(moment: Moment): void {
+    switch (moment) {
+      case 'preface': this.#tooLate(PROTOCOL_ERROR, 'no preface in time (RFC 9113 §3.4)'); break;
+      case 'settings':
+        this.#tooLate(SETTINGS_TIMEOUT, 'SETTINGS was not acknowledged in time (RFC 9113 §6.5.3)');
+        break;
+      case 'block': this.#tooLate(PROTOCOL_ERROR, 'a field block took longer than headMs'); break;
+      case 'idle': this.goaway(NO_ERROR, 'idle for idleMs'); break;
+      default: this.late(moment);
+    }
+  }
+}
+
+/** What an entry threw, as the peer is told of it (§5.4.1). */
+function asConnectionError(cause: Error): ProtocolError {
+  if (cause instanceof ProtocolError) return cause;
+  return cause instanceof CompressionError
+    ? new ConnectionError(COMPRESSION_ERROR, `${cause.message} (RFC 9113 §4.3)`, { cause })
+    : new ConnectionError(INTERNAL_ERROR, 'the server failed on this connection', { cause });
+}

@@ -1,0 +1,357 @@
+/**
+ * The server's side of HTTP/2 (RFC 9113): requests out of field blocks, their handlers, push, the
+ * two-step goodbye. Frames and windows are connection.ts's.
+ */
+import { ConnectionError, ProtocolError, StreamError } from '../errors.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { Fields } from '../http/fields.ts';
+import { HttpError } from '../http/http-error.ts';
+import { drainRequest, type HttpRequest } from '../http/request.ts';
+import type { HttpResponse } from '../http/response.ts';
+import { isTargetText } from '../http/target.ts';
+import type { Limits } from '../limits.ts';
+import type { ConnectionTransport, ProtocolFactory } from '../protocol.ts';
+import { Http2Connection, type Moment } from './connection.ts';
+import { Http2Exchange, type ExchangeHost, type RequestParts } from './exchange.ts';
+import {
+  CANCEL, NO_ERROR, PREFACE, PROTOCOL_ERROR, REFUSED_STREAM, SETTINGS_ENABLE_CONNECT_PROTOCOL,
+  SETTINGS_INITIAL_WINDOW_SIZE, SETTINGS_MAX_CONCURRENT_STREAMS, SETTINGS_MAX_HEADER_LIST_SIZE,
+  SETTINGS_NO_RFC7540_PRIORITIES, STREAM_ID_MAX,
+} from './frame.ts';
+import { MORE } from './frame-parser.ts';
+import { requestSection } from './header-block.ts';
+import { FieldList } from './hpack/index.ts';
+import { DEFAULT_PRIORITY, parsePriority, type Priority } from './priority.ts';
+import { requestParts } from './request-rules.ts';
+import type { Http2Stream } from './stream.ts';
+import { WE_RESET } from './stream-table.ts';
+import { IDLE, RECV_END_STREAM, RECV_HEADERS, SEND_PROMISE, canSend } from './stream-state.ts';
+
+/** What an HTTP/2 connection is made with. */
+export interface Http2Options {
+  readonly limits: Limits;
+  /** Runs the handler of an exchange. */
+  dispatch(exchange: Exchange): void;
+  /** Makes the answer to a failure of the program, and tells the program of it. */
+  failure(error: unknown, request: HttpRequest): HttpResponse;
+  /** Is told of an offence of the peer: a ConnectionError or a StreamError. */
+  refused(error: ProtocolError, transport: ConnectionTransport): void;
+  /** Is told of each exchange that ended; undefined where nobody listens. */
+  completed?: ((exchange: Http2Exchange) => void) | undefined;
+  /** What extended CONNECT may ask for (RFC 8441); none: it is not offered. */
+  readonly connectProtocols?: readonly string[] | undefined;
+}
+
+/** PRIORITY_UPDATE for streams that have not come yet: so many are kept (RFC 9218 §7.1). */
+const EARLY_PRIORITIES_MAX = 100;
+/** From here on the peer is sent to another connection, before it runs out of identifiers. */
+const STREAM_ID_RETIRES = STREAM_ID_MAX - 0x1_0000;
+/** How long a peer has to see the first GOAWAY, where PING does not tell (§6.8). */
+const GOAWAY_MS = 1000;
+
+/** Makes HTTP/2 connections that share their options. */
+export function http2(options: Http2Options): ProtocolFactory<ConnectionTransport> {
+  return (transport) => new Http2Protocol(transport, options);
+}
+
+class Http2Protocol extends Http2Connection implements ExchangeHost {
+  readonly #options: Http2Options;
+  readonly #earlyPriorities = new Map<number, Priority>();
+  /** Handlers that have not settled, whether their streams live or not (CVE-2023-44487). */
+  #running = 0;
+  #requests = 0;
+  /** Streams of ours that live. */
+  #pushed = 0;
+  /** The first GOAWAY of two was sent. */
+  #retiring = false;
+  #mayPush = true;
+
+  constructor(transport: ConnectionTransport, options: Http2Options) {
+    super(transport, options.limits);
+    this.#options = options;
+    const { limits } = options;
+    const settings: [number, number][] = [
+      [SETTINGS_MAX_CONCURRENT_STREAMS, limits.http2Streams],
+      [SETTINGS_INITIAL_WINDOW_SIZE, limits.http2StreamWindowBytes],
+      [SETTINGS_MAX_HEADER_LIST_SIZE, limits.fieldSectionBytes],
+      [SETTINGS_NO_RFC7540_PRIORITIES, 1],
+    ];
+    if (this.#offersConnect) settings.push([SETTINGS_ENABLE_CONNECT_PROTOCOL, 1]);
+    this.greet(settings);
+  }
+
+  get #offersConnect(): boolean {
+    return (this.#options.connectProtocols?.length ?? 0) > 0;
+  }
+
+  override isRemote(streamId: number): boolean {
+    return streamId % 2 === 1;
+  }
+
+  protected override skipPreface(bytes: Uint8Array, start: number, end: number): number {
+    const length = Math.min(PREFACE.length, end - start);
+    for (let i = 0; i < length; i++) {
+      if (bytes[start + i] !== PREFACE[i]) {
+        throw new ConnectionError(PROTOCOL_ERROR, 'the preface is another (RFC 9113 §3.4)');
+      }
+    }
+    return length < PREFACE.length ? MORE : start + length;
+  }
+
+  override fieldList(): FieldList {
+    const { fieldSectionBytes, requestLineBytes, fieldLines } = this.limits;
+    // The pseudo-header fields are the request line of this version.
+    return new FieldList(fieldSectionBytes + requestLineBytes, fieldLines + 5);
+  }
+
+  // Requests
+
+  override receiveBlock(
+    _stream: Http2Stream | undefined, streamId: number, list: FieldList, endStream: boolean,
+  ): void {
+    this.streams.lastRemote = streamId;
+    this.#countRequest(streamId);
+    if (streamId > this.goawayAt) {
+      // It was told that nothing above is looked at: no answer, no harm (§6.8).
+      this.streams.remember(streamId, WE_RESET);
+      return;
+    }
+    const { http2Streams } = this.limits;
+    if (this.streams.size - this.#pushed >= http2Streams || this.#running >= http2Streams) {
+      this.resetUnknown(streamId, REFUSED_STREAM, true);
+      return;
+    }
+    const section = requestSection(list);
+    const isOver = list.isOver ||
+      (typeof section !== 'string' && section.fields.size > this.limits.fieldLines);
+    const parts = typeof section === 'string' || isOver
+      ? section
+      : requestParts(section, endStream, this.#offersConnect);
+    if (typeof parts === 'string') {
+      this.#options.refused(new StreamError(streamId, PROTOCOL_ERROR, parts), this.transport);
+      this.resetUnknown(streamId, PROTOCOL_ERROR, true);
+      return;
+    }
+    const exchange = this.#open(streamId, endStream);
+    if (isOver) this.#refuse(exchange, list, endStream, this.#tooLarge());
+    else this.#accept(exchange, parts as RequestParts);
+  }
+
+  /** A connection lasts for so many requests, and identifiers end some day (§5.1.1). */
+  #countRequest(streamId: number): void {
+    this.#requests++;
+    const last = this.#requests >= this.limits.requestsPerConnection;
+    if (last || streamId >= STREAM_ID_RETIRES) this.#retire();
+  }
+
+  #open(streamId: number, endStream: boolean): Http2Exchange {
+    const exchange = new Http2Exchange(
+      streamId, this, IDLE, this.peer.initialWindowSize, this.limits.http2StreamWindowBytes,
+    );
+    exchange.act(RECV_HEADERS);
+    if (endStream) exchange.act(RECV_END_STREAM);
+    this.streams.add(exchange);
+    this.guard.earnUpdates();
+    return exchange;
+  }
+
+  #accept(exchange: Http2Exchange, parts: RequestParts): void {
+    const { limits } = this;
+    exchange.open(parts);
+    exchange.priority = this.#priorityOf(exchange.id, parts.fields);
+    if ((parts.contentLength ?? 0) > limits.contentBytes) {
+      const most = `${limits.contentBytes} octets (RFC 9110 §15.5.14)`;
+      this.#answer(exchange, new HttpError(413, `content is over contentBytes, ${most}`));
+      return;
+    }
+    const expect = parts.fields.get('expect');
+    if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+      const message = 'an expectation other than 100-continue (RFC 9110 §10.1.1)';
+      this.#answer(exchange, new HttpError(417, message));
+      return;
+    }
+    const { protocol } = parts;
+    if (protocol !== undefined && !this.#options.connectProtocols?.includes(protocol)) {
+      const message = 'a :protocol that is not spoken here (RFC 8441 §4)';
+      this.#answer(exchange, new HttpError(501, message));
+      return;
+    }
+    if (this.draining) drainRequest(exchange.request);
+    this.#run(exchange);
+  }
+
+  #run(exchange: Http2Exchange): void {
+    exchange.running = true;
+    this.#running++;
+    this.#options.dispatch(exchange);
+  }
+
+  /** Answers in the handler's place. */
+  #answer(exchange: Http2Exchange, error: HttpError): void {
+    exchange.respond(this.#options.failure(error, exchange.request));
+  }
+
+  /** A request that is too large to be shown to a handler: 431 (RFC 6585 §5). */
+  #refuse(
+    exchange: Http2Exchange, list: FieldList, endStream: boolean, error: HttpError,
+  ): void {
+    const method = list.values[list.names.indexOf(':method')] === 'HEAD' ? 'HEAD' : 'GET';
+    exchange.open({
+      method, scheme: 'http', authority: '', target: '/', fields: Fields.empty,
+      protocol: undefined, contentLength: undefined, endStream,
+    });
+    this.#answer(exchange, error);
+  }
+
+  #tooLarge(): HttpError {
+    const { fieldSectionBytes, fieldLines } = this.limits;
+    const bounds = `fieldSectionBytes, ${fieldSectionBytes} octets, or fieldLines, ${fieldLines}`;
+    return new HttpError(431, `fields are over ${bounds} (RFC 6585 §5)`);
+  }
+
+  failure(error: unknown, request: HttpRequest): HttpResponse {
+    return this.#options.failure(error, request);
+  }
+
+  handled(): void {
+    this.#running--;
+  }
+
+  over(exchange: Http2Exchange): void {
+    this.#earlyPriorities.delete(exchange.id);
+    if (exchange.id % 2 === 0) this.#pushed--;
+    if (exchange.request !== undefined) this.#options.completed?.(exchange);
+  }
+
+  // Priorities (RFC 9218)
+
+  #priorityOf(streamId: number, fields: Fields): Priority {
+    const early = this.#earlyPriorities.get(streamId);
+    if (early === undefined) return parsePriority(fields.get('priority'));
+    this.#earlyPriorities.delete(streamId);
+    return early;
+  }
+
+  override receivePriorityValue(streamId: number, value: Uint8Array): void {
+    const isRemote = this.isRemote(streamId);
+    if (streamId === 0 || (!isRemote && this.streams.isIdle(streamId, false))) {
+      const message = 'PRIORITY_UPDATE names no request stream (RFC 9218 §7.1)';
+      throw new ConnectionError(PROTOCOL_ERROR, message);
+    }
+    const priority = parsePriority(String.fromCharCode(...value.subarray(0, 256)));
+    const stream = this.streams.get(streamId);
+    if (stream !== undefined) {
+      stream.priority = priority;
+      this.queue.move(stream);
+    } else if (isRemote && this.streams.isIdle(streamId, true)) {
+      if (this.#earlyPriorities.size < EARLY_PRIORITIES_MAX) {
+        this.#earlyPriorities.set(streamId, priority);
+      }
+    }
+  }
+
+  // Push (§8.4)
+
+  push(parent: Http2Exchange, target: string, fields: Fields): boolean {
+    if (!this.#mayPushOn(parent) || !target.startsWith('/') || !isTargetText(target)) return false;
+    const { scheme, authority } = parent.request;
+    const streamId = this.streams.lastLocal + 2;
+    this.streams.lastLocal = streamId;
+    const exchange = new Http2Exchange(
+      streamId, this, IDLE, this.peer.initialWindowSize, 0,
+    );
+    exchange.act(SEND_PROMISE);
+    this.streams.add(exchange);
+    this.#pushed++;
+    this.outbound.promise(parent.id, streamId, [
+      [':method', 'GET'], [':scheme', scheme], [':authority', authority], [':path', target],
+    ], fields);
+    exchange.open({
+      method: 'GET', scheme, authority, target, fields,
+      protocol: undefined, contentLength: undefined, endStream: true,
+    });
+    exchange.priority = DEFAULT_PRIORITY;
+    this.#run(exchange);
+    this.transport.gather();
+    return true;
+  }
+
+  #mayPushOn({ id, state }: Http2Exchange): boolean {
+    return this.#mayPush && this.peer.enablePush && !this.draining && canSend(state) &&
+      id % 2 === 1 && this.#pushed < this.peer.maxConcurrentStreams &&
+      this.#pushed < this.limits.http2Streams && this.streams.lastLocal + 2 < STREAM_ID_MAX;
+  }
+
+  override promiseReceived(): void {
+    throw new ConnectionError(PROTOCOL_ERROR, 'PUSH_PROMISE from a client (RFC 9113 §8.4)');
+  }
+
+  // Time
+
+  protected override tickStream(stream: Http2Stream, now: number): void {
+    const exchange = stream as Http2Exchange;
+    exchange.tunnel?.tick(now);
+    if (now >= exchange.discardUntil) exchange.discardEnds();
+    else if (now >= exchange.requestUntil) {
+      this.#late(exchange, `requestMs, ${this.limits.requestMs}`);
+    } else if (exchange.rate?.tooSlow(now, exchange.isUnread) === true) {
+      const floor = this.limits.bodyRateBytesPerSecond;
+      this.#late(exchange, `bodyRateBytesPerSecond, ${floor}`);
+    }
+  }
+
+  #late(exchange: Http2Exchange, limit: string): void {
+    const error = new HttpError(408, `content came slower than ${limit} (RFC 9110 §15.5.9)`);
+    exchange.unhurried();
+    // An answer that has begun cannot become another.
+    if (exchange.started) this.reset(exchange, CANCEL, error, false);
+    else exchange.refuse(error, this.#options.failure(error, exchange.request));
+  }
+
+  protected override late(moment: Moment): void {
+    if (moment === 'goaway') this.#sayGoodbye();
+    else if (moment === 'pong') this.transport.destroy(new Error('PING was not answered'));
+  }
+
+  // The end
+
+  /** Two steps (§6.8): a warning, a round trip for what is on its way, then the last stream. */
+  override shutdown(): void {
+    if (this.draining) return;
+    this.draining = true;
+    for (const stream of this.streams) {
+      const exchange = stream as Http2Exchange;
+      drainRequest(exchange.request);
+      exchange.tunnel?.shutdown();
+    }
+    this.#retire();
+    this.transport.gather();
+  }
+
+  #retire(): void {
+    if (this.#retiring) return;
+    this.#retiring = true;
+    this.warnOfGoaway();
+    this.ping();
+    this.deadlines.set('goaway', this.transport.clock.now() + GOAWAY_MS);
+  }
+
+  protected override ponged(): void {
+    if (this.#retiring) this.#sayGoodbye();
+  }
+
+  #sayGoodbye(): void {
+    if (this.goawayAt !== Infinity) return;
+    this.deadlines.clear('goaway');
+    this.goaway(NO_ERROR, 'the server is closing');
+  }
+
+  override wentAway(): void {
+    // The client takes no more streams; those it has are answered (§6.8).
+    this.#mayPush = false;
+  }
+
+  protected override offence(error: ProtocolError): void {
+    this.#options.refused(error, this.transport);
+  }
+}

@@ -1,0 +1,151 @@
+/** RFC 9218: urgency and incremental, by field and by frame, and the order of what is sent. */
+import { describe, expect, test } from 'vitest';
+import type { Handler } from '../../src/http/exchange.ts';
+import { HttpResponse } from '../../src/http/response.ts';
+import { DATA, END_STREAM, SETTINGS } from '../../src/http2/frame.ts';
+import { parsePriority } from '../../src/http2/priority.ts';
+import {
+  get, join, open, priorityUpdate, settings, windowUpdate, type Connected,
+} from '../support/http2.ts';
+
+const KIB = 1024;
+const large: Handler = ({ path }) =>
+  new HttpResponse(200, {}, 'x'.repeat(Number(path.slice(1)) * KIB));
+
+/** A connection with windows of no account, whose requests wait for one SETTINGS. */
+async function waiting(...requests: readonly Uint8Array[]): Promise<Connected> {
+  const connected = await open(large, {}, [[4, 0]]);
+  await connected.send(...requests, windowUpdate(0, 0x7fff_0000));
+  return connected;
+}
+
+/** Streams in the order of their DATA: `1 1 3` is `[1, 3]`. */
+async function turns(connected: Connected): Promise<number[]> {
+  const frames = await connected.send(settings([[4, 0x7fff_ffff]]));
+  const order = frames.filter(({ type }) => type === DATA).map(({ streamId }) => streamId);
+  return order.filter((id, index) => id !== order[index - 1]);
+}
+
+const asks = (id: number, path: string, value: string): Uint8Array =>
+  get(id, path, [['priority', value]]);
+
+describe('§2.1 SETTINGS_NO_RFC7540_PRIORITIES', () => {
+  test('is sent as 1', async () => {
+    const { all: [first] } = await open();
+    expect(first!.type).toBe(SETTINGS);
+    expect(Buffer.from(first!.payload).includes(Buffer.from([0, 9, 0, 0, 0, 1]))).toBe(true);
+  });
+
+  test.each([[0, 1], [1, 0]])('a change from %i to %i is PROTOCOL_ERROR', async (from, to) => {
+    const connected = await open(undefined, {}, [[9, from]]);
+    await connected.send(settings([[9, to]]));
+    expect(connected.transport.ended).toBe(true);
+  });
+
+  test('not to say it again is no change', async () => {
+    const connected = await open(undefined, {}, [[9, 1]]);
+    await connected.send(settings(), settings([[9, 1]]));
+    expect(connected.transport.ended).toBe(false);
+  });
+});
+
+describe('§4 Priority Parameters', () => {
+  test.each<[string | undefined, number, boolean]>([
+    [undefined, 3, false], ['', 3, false], ['u=0', 0, false], ['u=7', 7, false], ['u=8', 3, false],
+    ['u=-1', 3, false], ['u=1.5', 3, false], ['u="1"', 3, false], ['u', 3, false], ['i', 3, true],
+    ['i=?1', 3, true], ['i=?0', 3, false], ['i=1', 3, false], ['u=5, i', 5, true],
+    ['i,u=1', 1, true], ['u=1;x=2, i;y', 1, true], ['u=1, u=6', 6, false], ['a=b, u=2', 2, false],
+    ['u=2,', 3, false], ['U=2', 3, false], ['u=2 i', 3, false], ['\tu=2', 2, false],
+  ])('%j', (value, urgency, incremental) => {
+    expect(parsePriority(value)).toEqual({ urgency, incremental });
+  });
+});
+
+describe('§5 the priority field, §10 who goes first', () => {
+  test('the more urgent', async () => {
+    const connected = await waiting(
+      asks(1, '/9', 'u=5'), asks(3, '/9', 'u=1'), get(5, '/9'), asks(7, '/9', 'u=0'));
+    expect(await turns(connected)).toEqual([7, 3, 5, 1]);
+  });
+
+  test('of one urgency, not incremental: one after the other', async () => {
+    expect(await turns(await waiting(get(1, '/100'), get(3, '/100'), get(5, '/100'))))
+      .toEqual([1, 3, 5]);
+  });
+
+  test('of one urgency, incremental: turns of 16 KiB', async () => {
+    expect(await turns(await waiting(asks(1, '/40', 'i'), asks(3, '/40', 'i'))))
+      .toEqual([1, 3, 1, 3, 1, 3]);
+  });
+
+  test('a long answer that is not incremental lets its equals pass after 128 KiB', async () => {
+    expect(await turns(await waiting(get(1, '/300'), get(3, '/9')))).toEqual([1, 3, 1]);
+  });
+
+  test('nobody starves: of eight turns, one is for the least urgent', async () => {
+    const order = await turns(await waiting(asks(1, '/2000', 'u=0'), asks(3, '/9', 'u=7')));
+    expect(order).toEqual([1, 3, 1]);
+  });
+});
+
+describe('§7 The PRIORITY_UPDATE Frame', () => {
+  test('moves a stream that waits', async () => {
+    const connected = await waiting(get(1, '/9'), get(3, '/9'));
+    await connected.send(priorityUpdate(3, 'u=0'));
+    expect(await turns(connected)).toEqual([3, 1]);
+  });
+
+  test('before its stream: wins over the field, and the last one counts', async () => {
+    const connected = await waiting(
+      priorityUpdate(3, 'u=7'), priorityUpdate(3, 'u=0'), get(1, '/9'), asks(3, '/9', 'u=6'));
+    expect(await turns(connected)).toEqual([3, 1]);
+  });
+
+  test('what it does not say is the default', async () => {
+    const connected = await waiting(asks(1, '/9', 'u=0'), asks(3, '/9', 'u=2'));
+    await connected.send(priorityUpdate(1, 'i'));
+    expect(await turns(connected)).toEqual([3, 1]);
+  });
+
+  test('of a pushed stream is taken', async () => {
+    const connected = await open((request) => {
+      if (request.path === '/9') request.push('/8');
+      return large(request);
+    }, {}, [[4, 0]]);
+    await connected.send(get(1, '/9'), priorityUpdate(2, 'u=0'));
+    await connected.send(priorityUpdate(2, 'u=0'));
+    expect(await turns(connected)).toEqual([2, 1]);
+  });
+
+  test('one hundred are kept for streams to come, no more', async () => {
+    const early = Array.from({ length: 101 }, (_, index) => priorityUpdate(3 + 2 * index, 'u=0'));
+    const connected = await waiting(join(...early), get(1, '/9'), get(201, '/9'), get(203, '/9'));
+    expect(await turns(connected)).toEqual([201, 1, 203]);
+  });
+});
+
+describe('§10 bodies are pulled when it is their turn', () => {
+  test('END_STREAM comes with the last octets', async () => {
+    const connected = await open(large);
+    const frames = await connected.send(get(1, '/20'));
+    expect(frames.filter(({ type }) => type === DATA).map(({ flags }) => flags))
+      .toEqual([0, END_STREAM]);
+  });
+
+  test('nothing is pulled while there is no window', async () => {
+    let pulls = 0;
+    const body = {
+      length: undefined,
+      pull: (max: number): Uint8Array => {
+        pulls++;
+        return new Uint8Array(Math.min(max, 16_384));
+      },
+      cancel: () => {},
+    };
+    const connected = await open(() => new HttpResponse(200, {}, body), {}, [[4, 0]]);
+    await connected.send(get(1));
+    const before = pulls;
+    await connected.send(windowUpdate(1, 16_384));
+    expect([before, pulls]).toEqual([1, 2]);
+  });
+});

@@ -1,0 +1,24 @@
+/** Frames where they come: order of checks. Verdicts are in conformance/rfc9113-*. */
+import { expect, test } from 'vitest';
+import { END_STREAM } from '../../src/http2/frame.ts';
+import {
+  continuation, data, get, headers, join, post, reset, silent, verdict, windowUpdate,
+} from '../support/http2.ts';
+
+test('a block is decoded before its stream is judged (RFC 9113 §4.3)', async () => {
+  const octets = join(post(1), reset(1), headers(1, Uint8Array.of(0x80)));
+  expect(await verdict(octets, silent)).toMatchObject({ goaway: 'COMPRESSION_ERROR' });
+});
+
+test('a stream that is reset within its DATA takes no more of it', async () => {
+  const octets = join(post(1, [['content-length', '2']]), data(1, 'abcdef', END_STREAM), get(3));
+  expect(await verdict(octets, silent))
+    .toMatchObject({ goaway: undefined, resets: { 1: 'PROTOCOL_ERROR' } });
+});
+
+test('a block in parts on a stream that was reset is taken and forgotten', async () => {
+  const octets = join(post(1), windowUpdate(1, 0),
+    headers(1, new Uint8Array(0), END_STREAM), continuation(1, ''), get(3));
+  expect(await verdict(octets, silent))
+    .toMatchObject({ goaway: undefined, seen: ['POST /', 'GET /'] });
+});
