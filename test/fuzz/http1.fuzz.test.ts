@@ -41,7 +41,11 @@ describe('the second oracle: Node reads the same, or a reason is known', () => {
     expect(await unexplained(known)).toEqual([]);
   });
 
-  test('no reason is idle', async () => {
+  // A later parser may have come round to our reading; the list is of this one.
+  const isListed = process.versions['llhttp'] === '9.3.1';
+  const title = isListed ? 'no reason is idle' : 'skipped: needs llhttp 9.3.1 (no reason is idle)';
+
+  test.skipIf(!isListed)(title, async () => {
     const used = new Set((await partings(known)).map(explained));
     expect(DISAGREEMENTS.filter((each) => !used.has(each))).toEqual([]);
   });
