@@ -23,13 +23,15 @@ export function requestParts(
   if (protocol !== undefined && (method !== 'CONNECT' || !connectProtocol)) {
     return ':protocol was not offered, or is not with CONNECT (RFC 8441 §4)';
   }
-  const common = { method, authority: authority.value, fields, protocol, contentLength, endStream };
   if (method === 'CONNECT' && protocol === undefined) {
     if (pseudo.has(':scheme') || pseudo.has(':path')) {
       return ':scheme or :path with CONNECT (RFC 9113 §8.5)';
     }
     if (!/:\d+$/.test(authority.value)) return 'CONNECT without host and port (RFC 9113 §8.5)';
-    return { ...common, scheme: 'http', target: authority.value };
+    return {
+      method, scheme: 'http', authority: authority.value, target: authority.value,
+      fields, protocol, contentLength, endStream,
+    };
   }
   const scheme = pseudo.get(':scheme');
   if (scheme !== 'http' && scheme !== 'https') return ':scheme is not http or https (§8.3.1)';
@@ -39,7 +41,11 @@ export function requestParts(
   if (protocol !== undefined && authority.value === '') {
     return 'extended CONNECT without :authority (RFC 8441 §4)';
   }
-  return { ...common, scheme: scheme as Scheme, target: target as string };
+  // One literal, no spread: the profile of plain requests had a seventh of its time in that.
+  return {
+    method, scheme: scheme as Scheme, authority: authority.value, target: target as string,
+    fields, protocol, contentLength, endStream,
+  };
 }
 
 function pathFault(method: string, path: string | undefined): string | undefined {
