@@ -10,7 +10,7 @@ import type { Fields } from '../http/fields.ts';
 import type { Limits } from '../limits.ts';
 import type { Transport } from '../protocol.ts';
 import { ReceiveWindow, SendWindow } from './flow-control.ts';
-import { CANCEL, FLOW_CONTROL_ERROR, INTERNAL_ERROR, PROTOCOL_ERROR } from './frame.ts';
+import { CANCEL, INTERNAL_ERROR, PROTOCOL_ERROR } from './frame.ts';
 import type { Outbound } from './outbound.ts';
 import { DEFAULT_PRIORITY, type Priority } from './priority.ts';
 import {
@@ -315,6 +315,3 @@ export abstract class Http2Stream {
 }
 
 const NO_OCTETS = new Uint8Array(0);
-
-/** A window was passed: the peer's fault (§6.9.1). */
-export const OVER_WINDOW = FLOW_CONTROL_ERROR;

@@ -87,7 +87,7 @@ export class Listener {
       try {
         server.listen(options, listening);
       } catch (error) {
-        // What is no port at all is thrown.
+        // Arguments that Node itself refuses are thrown.
         server.off('error', failed);
         failed(error as NodeJS.ErrnoException);
       }
