@@ -76,6 +76,20 @@ export interface Limits {
   /** Window of a stream at first, octets, and how far it grows while the handler reads. */
   readonly http2StreamWindowBytes: number;
   readonly http2StreamWindowMaxBytes: number;
+  /** CONTINUATION frames of one field block, and its octets (CVE-2024-27316). */
+  readonly http2Continuations: number;
+  readonly http2BlockBytes: number;
+  /** Streams reset by the peer or for its fault: at once, then a second (CVE-2023-44487). */
+  readonly http2Resets: number;
+  readonly http2ResetsPerSecond: number;
+  /** Frame headers and padding of DATA; content earns it back (CVE-2019-9518). */
+  readonly http2OverheadBytes: number;
+  readonly http2OverheadBytesPerSecond: number;
+  /** PING, SETTINGS (each as 20) and their like; WINDOW_UPDATE likewise (CVE-2019-9512). */
+  readonly http2ControlFrames: number;
+  readonly http2ControlFramesPerSecond: number;
+  /** Settings in one frame (CVE-2020-11080); nghttp2's number. */
+  readonly http2SettingsPerFrame: number;
   /** From the start to the preface and the first SETTINGS. */
   readonly http2PrefaceMs: number;
   /** To the acknowledgement of our SETTINGS (RFC 9113 §6.5.3). */
@@ -125,6 +139,15 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   http2ConnectionWindowBytes: 4 * KIB * KIB,
   http2StreamWindowBytes: 256 * KIB,
   http2StreamWindowMaxBytes: KIB * KIB,
+  http2Continuations: 8,
+  http2BlockBytes: 64 * KIB,
+  http2Resets: 200,
+  http2ResetsPerSecond: 33,
+  http2OverheadBytes: 25 * KIB,
+  http2OverheadBytesPerSecond: 4 * KIB,
+  http2ControlFrames: 1000,
+  http2ControlFramesPerSecond: 50,
+  http2SettingsPerFrame: 32,
   http2PrefaceMs: 10_000,
   http2SettingsMs: 10_000,
   http2PingMs: 10_000,

@@ -24,8 +24,8 @@ describe('defaults', () => {
   });
 
   test('each name ends in its unit or counts things', () => {
-    const unit =
-      /(Bytes|Ms|Second|Lines|Requests|Streams|Responses|Per[A-Z][a-z]+|connections)$/;
+    const counted = 'Lines|Requests|Streams|Responses|Continuations|Resets|Frames|connections';
+    const unit = new RegExp(`(Bytes|Ms|Second|${counted}|Per[A-Z][a-z]+)$`);
     expect(Object.keys(DEFAULT_LIMITS).filter((name) => !unit.test(name))).toEqual([]);
   });
 

@@ -5,6 +5,8 @@
 import { Buffer } from 'node:buffer';
 
 const LEAST_BYTES = 1024;
+/** Up to here a loop is quicker than the call of `set`. */
+const LOOPED_BYTES = 40;
 const NOTHING = new Uint8Array(0);
 const latin1Write = Buffer.prototype.latin1Write;
 
@@ -26,9 +28,15 @@ export class Slab {
 
   /** Copies octets in. */
   octets(source: Uint8Array): void {
-    this.reserve(source.length);
-    this.bytes.set(source, this.length);
-    this.length += source.length;
+    const { length } = source;
+    this.reserve(length);
+    const { bytes, length: at } = this;
+    if (length > LOOPED_BYTES) {
+      bytes.set(source, at);
+    } else {
+      for (let i = 0; i < length; i++) bytes[at + i] = source[i] as number;
+    }
+    this.length = at + length;
   }
 
   /** Writes text of code points up to 255, an octet each. */

@@ -18,8 +18,9 @@ export class HttpResponse {
   readonly body: string | Uint8Array | BodySource | null;
   /** The protocol that follows; undefined but for `HttpResponse.switching`. */
   readonly switchTo: ProtocolFactory<Transport> | undefined;
-  /** What HTTP/1.1 remembers of this answer as written, where it may be given again. Opaque. */
+  /** What a protocol remembers of this answer as written: one may be given again. Opaque. */
   http1: unknown = undefined;
+  http2: unknown = undefined;
   #given = false;
 
   /**

@@ -14,7 +14,7 @@ import {
 } from './frame.ts';
 import { requestSection, responseSection } from './header-block.ts';
 import { FieldList } from './hpack/index.ts';
-import { Http2Stream, type StreamHost } from './stream.ts';
+import { Http2Stream } from './stream.ts';
 import {
   IDLE, RECV_HEADERS, RECV_PROMISE, SEND_END_STREAM, SEND_HEADERS, type StreamState,
 } from './stream-state.ts';
@@ -120,11 +120,11 @@ export class Http2Client extends Http2Connection {
       this.resetUnknown(promisedId, PROTOCOL_ERROR, true);
       return;
     }
-    const method = section.pseudo.get(':method') ?? 'GET';
+    const method = section.method ?? 'GET';
     const stream = new ClientStream(promisedId, this, IDLE, this.#options, method);
     stream.act(RECV_PROMISE);
     this.streams.add(stream);
-    pushed(section.pseudo.get(':path') ?? '', stream.response);
+    pushed(section.path ?? '', stream.response);
   }
 
   override receivePriorityValue(): void {
@@ -189,10 +189,9 @@ class ClientStream extends Http2Stream implements BodyDemand {
   #hasHead = false;
 
   constructor(
-    id: number, host: StreamHost & { readonly peer: { readonly initialWindowSize: number } },
-    state: StreamState, options: Http2ClientOptions, method: string,
+    id: number, host: Http2Client, state: StreamState, options: Http2ClientOptions, method: string,
   ) {
-    super(id, host, state, host.peer.initialWindowSize, options.limits.http2StreamWindowBytes);
+    super(id, host, state, host.peer.initialWindowSize, host.streamWindow);
     this.#options = options;
     this.#method = method;
     this.response = new Promise((resolve, reject) => {
@@ -215,7 +214,7 @@ class ClientStream extends Http2Stream implements BodyDemand {
   receiveHead(list: FieldList, endStream: boolean): void {
     const section = responseSection(list);
     if (typeof section === 'string') return this.malformed(section);
-    const status = Number(section.pseudo.get(':status'));
+    const status = Number(section.status);
     this.act(RECV_HEADERS);
     if (status < 200) {
       if (endStream || status === 101) return this.malformed('a bad interim response (§8.1)');
@@ -223,7 +222,7 @@ class ClientStream extends Http2Stream implements BodyDemand {
       return;
     }
     this.#hasHead = true;
-    const length = this.#method === 'HEAD' ? undefined : lengthOf(section.fields);
+    const length = this.#method === 'HEAD' ? undefined : lengthOf(section.contentLength);
     const body = endStream
       ? RequestBody.empty
       : new RequestBody(length, this, this.#options.limits.collectedBytes);
@@ -268,7 +267,6 @@ class ClientStream extends Http2Stream implements BodyDemand {
   }
 }
 
-function lengthOf(fields: Fields): number | undefined {
-  const length = fields.get('content-length');
+function lengthOf(length: string | undefined): number | undefined {
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }

@@ -44,7 +44,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   readonly limits: Limits;
   readonly outbound: Outbound;
   readonly streams = new StreamTable();
-  readonly guard = new FloodGuard();
+  readonly guard: FloodGuard;
   readonly peer = new Settings();
   readonly window = new ReceiveWindow(DEFAULT_WINDOW);
   /** The last measured round trip, ms of the coarse clock; undefined before the first. */
@@ -58,6 +58,8 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   readonly #rest = new ReceiveBuffer();
   readonly #settled: Http2Stream[] = [];
   #greeted = false;
+  /** The peer knows our settings. */
+  #acknowledged = false;
   #frames = 0;
   /** Content that handlers have not read yet, in octets. */
   #unread = 0;
@@ -75,6 +77,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   constructor(transport: ConnectionTransport, limits: Limits) {
     this.transport = transport;
     this.limits = limits;
+    this.guard = new FloodGuard(limits);
     this.outbound = new Outbound(transport, this.peer);
     this.#parser = new FrameParser(new Receiver(this), DEFAULT_FRAME_SIZE);
   }
@@ -336,6 +339,18 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   settingsAcknowledged(): void {
     this.deadlines.clear('settings');
+    const shrinks = this.streamWindow - this.limits.http2StreamWindowBytes;
+    this.#acknowledged = true;
+    if (shrinks <= 0) return;
+    for (const stream of this.streams) stream.receiveWindow.shrink(shrinks);
+  }
+
+  /** What a stream of the peer's may send at first: our setting, once the peer has it (§6.9.2). */
+  get streamWindow(): number {
+    const { http2StreamWindowBytes } = this.limits;
+    return this.#acknowledged
+      ? http2StreamWindowBytes
+      : Math.max(DEFAULT_WINDOW, http2StreamWindowBytes);
   }
 
   blockBegan(): void {

@@ -5,7 +5,7 @@
  * stream's turn (`advance`, and Http2Stream.send for content).
  */
 import { PeerGoneError, asError } from '../errors.ts';
-import { BytesSource, RequestBody, isBodySource, type BodyDemand } from '../http/body.ts';
+import { RequestBody, isBodySource, type BodyDemand } from '../http/body.ts';
 import { BodyRate } from '../http/body-rate.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { Fields } from '../http/fields.ts';
@@ -47,7 +47,47 @@ export interface RequestParts {
   readonly endStream: boolean;
 }
 
-const UTF8 = new TextEncoder();
+const NO_OCTETS = new Uint8Array(0);
+
+/** An answer whose content is at hand, as it goes on this wire; remembered on the answer. */
+class WholeAnswer {
+  /** What is sent, but to HEAD. */
+  readonly octets: Uint8Array;
+  /** Content-Length as told, and as told to HEAD; undefined: not told (RFC 9110 §8.6). */
+  readonly length: number | undefined;
+  readonly headLength: number | undefined;
+  /** It has no body, and tells what length one would have: for HEAD alone. */
+  readonly isHeadOnly: boolean;
+
+  constructor(response: HttpResponse) {
+    const { status, body } = response;
+    const octets = typeof body === 'string' ? Buffer.from(body) : body as Uint8Array | null;
+    const own = blockFields(response.fields).contentLength;
+    this.isHeadOnly = body === null && (own ?? 0) > 0 && !hasNoContent(status) && status !== 205;
+    if (status === 204 || status === 205 || hasNoContent(status)) {
+      this.octets = NO_OCTETS;
+      this.length = status === 204 ? undefined : status === 205 ? 0 : own;
+      this.headLength = this.length;
+    } else {
+      this.octets = octets ?? NO_OCTETS;
+      this.length = octets === null ? own ?? 0 : declaredLength(response, octets.length);
+      // Without a body, what GET would bring is what the program says, or not known.
+      this.headLength = octets === null ? own : this.length;
+    }
+  }
+}
+
+/** The length of a body, which a program's own Content-Length must not contradict. */
+function declaredLength(response: HttpResponse, length: number | undefined): number | undefined {
+  const own = blockFields(response.fields).contentLength;
+  if (own !== undefined && length !== undefined && own !== length) throw mismatch(own, length);
+  return own ?? length;
+}
+
+function mismatch(says: number, length: number): TypeError {
+  const message = `content-length says ${says}, the body has ${length} octets`;
+  return new TypeError(`${message} (RFC 9110 §8.6)`);
+}
 
 export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, RequestOrigin {
   readonly version: HttpVersion = '2';
@@ -268,12 +308,12 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
       throw new HttpError(501, 'no tunnel is made here (RFC 9110 §9.3.6)');
     }
     const { status, body } = response;
-    const bodiless = method === 'HEAD' || hasNoContent(status) || status === 205;
     if (!isBodySource(body)) {
-      this.#writeWhole(response, bodiless);
+      this.#writeWhole(response);
     } else {
+      const bodiless = method === 'HEAD' || hasNoContent(status) || status === 205;
       const source = response.takeSource();
-      const declared = this.#declared(response, source.length);
+      const declared = declaredLength(response, source.length);
       const told = status === 205 ? 0 : status === 204 ? undefined : declared;
       this.#writeHead(response, told, bodiless);
       if (bodiless) response.cancel();
@@ -282,28 +322,14 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
     this.#answered();
   }
 
-  #writeWhole(response: HttpResponse, bodiless: boolean): void {
-    const { status, body } = response;
-    const octets = typeof body === 'string' ? UTF8.encode(body) : body as Uint8Array | null;
-    const length = octets === null ? 0 : octets.length;
-    const own = blockFields(response.fields).contentLength;
-    const told = status === 204 || hasNoContent(status) && own === undefined
-      ? undefined
-      : hasNoContent(status) || octets === null && own !== undefined
-        ? own
-        : this.#declared(response, length);
-    const empty = bodiless || length === 0;
-    this.#writeHead(response, status === 205 ? 0 : told, empty);
-    if (!empty) this.sendFrom(new BytesSource(octets as Uint8Array), length);
-  }
-
-  #declared(response: HttpResponse, length: number | undefined): number | undefined {
-    const own = blockFields(response.fields).contentLength;
-    if (own !== undefined && length !== undefined && own !== length) {
-      const message = `content-length says ${own}, the body has ${length} octets`;
-      throw new TypeError(`${message} (RFC 9110 §8.6)`);
-    }
-    return own ?? length;
+  #writeWhole(response: HttpResponse): void {
+    const whole = (response.http2 ??= new WholeAnswer(response)) as WholeAnswer;
+    const isHead = this.request.method === 'HEAD';
+    const { octets } = whole;
+    if (whole.isHeadOnly && !isHead) throw mismatch(whole.length as number, 0);
+    const empty = isHead || octets.length === 0;
+    this.#writeHead(response, isHead ? whole.headLength : whole.length, empty);
+    if (!empty) this.sendWhole(octets);
   }
 
   #writeHead(response: HttpResponse, contentLength: number | undefined, end: boolean): void {

@@ -4,6 +4,7 @@
  * unknown frames (CVE-2019-9511 to 9518). Over budget is ENHANCE_YOUR_CALM (RFC 9113 §10.5).
  */
 import { ConnectionError } from '../errors.ts';
+import type { Limits } from '../limits.ts';
 import { ENHANCE_YOUR_CALM, FRAME_HEADER_BYTES } from './frame.ts';
 
 /** A budget that refills with time, never over its size. */
@@ -41,18 +42,29 @@ class Budget {
 
 // What a frame costs of the budget of frames that ask for work and carry none
 const SETTINGS_COST = 20;
-/** Settings in one frame (CVE-2020-11080); nghttp2's number. */
-const SETTINGS_MAX = 32;
 const SETTING_COST = 1;
 const PLAIN_COST = 1;
 /** Window updates that one frame of ours, or one stream of theirs, may bring about. */
 const UPDATES_PER_FRAME = 4;
 
 export class FloodGuard {
-  readonly #resets = new Budget('resets', 200, 33);
-  readonly #overhead = new Budget('octets of DATA without content', 25 * 1024, 4096);
-  readonly #control = new Budget('control frames', 1000, 50);
-  readonly #updates = new Budget('window updates', 1000, 50);
+  readonly #resets: Budget;
+  readonly #overhead: Budget;
+  readonly #control: Budget;
+  readonly #updates: Budget;
+  readonly #settingsMax: number;
+
+  constructor(limits: Limits) {
+    const perSecond = limits.http2ControlFramesPerSecond;
+    this.#resets = new Budget('resets', limits.http2Resets, limits.http2ResetsPerSecond);
+    this.#overhead = new Budget(
+      'octets of DATA without content', limits.http2OverheadBytes,
+      limits.http2OverheadBytesPerSecond,
+    );
+    this.#control = new Budget('control frames', limits.http2ControlFrames, perSecond);
+    this.#updates = new Budget('window updates', limits.http2ControlFrames, perSecond);
+    this.#settingsMax = limits.http2SettingsPerFrame;
+  }
 
   /** A stream was reset, by the peer or for an offence of the peer's. */
   reset(now: number): void {
@@ -66,8 +78,8 @@ export class FloodGuard {
   }
 
   settings(count: number, now: number): void {
-    if (count > SETTINGS_MAX) {
-      const message = `a frame of over ${SETTINGS_MAX} settings (RFC 9113 §10.5)`;
+    if (count > this.#settingsMax) {
+      const message = `a frame of over ${this.#settingsMax} settings (RFC 9113 §10.5)`;
       throw new ConnectionError(ENHANCE_YOUR_CALM, message);
     }
     this.#control.spend(SETTINGS_COST + count * SETTING_COST, now);

@@ -63,6 +63,12 @@ export class ReceiveWindow {
     return this.#announce();
   }
 
+  /** Makes the window smaller than the peer may have taken it to be, so below zero (§6.9.2). */
+  shrink(octets: number): void {
+    this.available -= octets;
+    this.#size -= octets;
+  }
+
   #announce(): number {
     const credit = this.#owed;
     this.#owed = 0;

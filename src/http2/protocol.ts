@@ -19,7 +19,7 @@ import {
   SETTINGS_NO_RFC7540_PRIORITIES, STREAM_ID_MAX,
 } from './frame.ts';
 import { MORE } from './frame-parser.ts';
-import { requestSection } from './header-block.ts';
+import { requestSection, type Section } from './header-block.ts';
 import { FieldList } from './hpack/index.ts';
 import { DEFAULT_PRIORITY, parsePriority, type Priority } from './priority.ts';
 import { requestParts } from './request-rules.ts';
@@ -122,19 +122,19 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
       return;
     }
     const section = requestSection(list);
-    const isOver = list.isOver ||
-      (typeof section !== 'string' && section.fields.size > this.limits.fieldLines);
-    const parts = typeof section === 'string' || isOver
-      ? section
-      : requestParts(section, endStream, this.#offersConnect);
-    if (typeof parts === 'string') {
-      this.#options.refused(new StreamError(streamId, PROTOCOL_ERROR, parts), this.transport);
-      this.resetUnknown(streamId, PROTOCOL_ERROR, true);
+    if (typeof section === 'string') return this.#malformed(streamId, section);
+    if (list.isOver || section.fields.size > this.limits.fieldLines) {
+      this.#refuse(this.#open(streamId, endStream), section, endStream, this.#tooLarge());
       return;
     }
-    const exchange = this.#open(streamId, endStream);
-    if (isOver) this.#refuse(exchange, list, endStream, this.#tooLarge());
-    else this.#accept(exchange, parts as RequestParts);
+    const parts = requestParts(section, endStream, this.#offersConnect);
+    if (typeof parts === 'string') return this.#malformed(streamId, parts);
+    this.#accept(this.#open(streamId, endStream), parts, section);
+  }
+
+  #malformed(streamId: number, message: string): void {
+    this.#options.refused(new StreamError(streamId, PROTOCOL_ERROR, message), this.transport);
+    this.resetUnknown(streamId, PROTOCOL_ERROR, true);
   }
 
   /** A connection lasts for so many requests, and identifiers end some day (§5.1.1). */
@@ -146,7 +146,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
 
   #open(streamId: number, endStream: boolean): Http2Exchange {
     const exchange = new Http2Exchange(
-      streamId, this, IDLE, this.peer.initialWindowSize, this.limits.http2StreamWindowBytes,
+      streamId, this, IDLE, this.peer.initialWindowSize, this.streamWindow,
     );
     exchange.act(RECV_HEADERS);
     if (endStream) exchange.act(RECV_END_STREAM);
@@ -155,16 +155,21 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     return exchange;
   }
 
-  #accept(exchange: Http2Exchange, parts: RequestParts): void {
+  #accept(exchange: Http2Exchange, parts: RequestParts, section: Section): void {
     const { limits } = this;
     exchange.open(parts);
-    exchange.priority = this.#priorityOf(exchange.id, parts.fields);
+    exchange.priority = this.#priorityOf(exchange.id, section.priority);
+    if (parts.target.length > limits.requestLineBytes) {
+      const most = `${limits.requestLineBytes} octets (RFC 9110 §15.5.15)`;
+      this.#answer(exchange, new HttpError(414, `:path is over requestLineBytes, ${most}`));
+      return;
+    }
     if ((parts.contentLength ?? 0) > limits.contentBytes) {
       const most = `${limits.contentBytes} octets (RFC 9110 §15.5.14)`;
       this.#answer(exchange, new HttpError(413, `content is over contentBytes, ${most}`));
       return;
     }
-    const expect = parts.fields.get('expect');
+    const { expect } = section;
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
       const message = 'an expectation other than 100-continue (RFC 9110 §10.1.1)';
       this.#answer(exchange, new HttpError(417, message));
@@ -193,9 +198,9 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
 
   /** A request that is too large to be shown to a handler: 431 (RFC 6585 §5). */
   #refuse(
-    exchange: Http2Exchange, list: FieldList, endStream: boolean, error: HttpError,
+    exchange: Http2Exchange, section: Section, endStream: boolean, error: HttpError,
   ): void {
-    const method = list.values[list.names.indexOf(':method')] === 'HEAD' ? 'HEAD' : 'GET';
+    const method = section.method === 'HEAD' ? 'HEAD' : 'GET';
     exchange.open({
       method, scheme: 'http', authority: '', target: '/', fields: Fields.empty,
       protocol: undefined, contentLength: undefined, endStream,
@@ -225,9 +230,9 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
 
   // Priorities (RFC 9218)
 
-  #priorityOf(streamId: number, fields: Fields): Priority {
+  #priorityOf(streamId: number, field: string | undefined): Priority {
     const early = this.#earlyPriorities.get(streamId);
-    if (early === undefined) return parsePriority(fields.get('priority'));
+    if (early === undefined) return parsePriority(field);
     this.#earlyPriorities.delete(streamId);
     return early;
   }
@@ -244,10 +249,17 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
       stream.priority = priority;
       this.queue.move(stream);
     } else if (isRemote && this.streams.isIdle(streamId, true)) {
-      if (this.#earlyPriorities.size < EARLY_PRIORITIES_MAX) {
-        this.#earlyPriorities.set(streamId, priority);
-      }
+      this.#keepEarly(streamId, priority);
     }
+  }
+
+  #keepEarly(streamId: number, priority: Priority): void {
+    const early = this.#earlyPriorities;
+    if (early.size >= EARLY_PRIORITIES_MAX) {
+      // Streams that were passed over will not come any more (§5.1.1).
+      for (const id of early.keys()) if (id <= this.streams.lastRemote) early.delete(id);
+    }
+    if (early.size < EARLY_PRIORITIES_MAX) early.set(streamId, priority);
   }
 
   // Push (§8.4)

@@ -5,14 +5,17 @@
  */
 import { ConnectionError, PeerGoneError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
+import { BlockGathering } from './block-gathering.ts';
+import { markOf } from './field-marks.ts';
 import type { FloodGuard } from './flood-guard.ts';
 import type { ReceiveWindow } from './flow-control.ts';
 import {
-  END_HEADERS, END_STREAM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, STREAM_CLOSED, errorName,
+  END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, STREAM_CLOSED,
+  errorName,
 } from './frame.ts';
 import type { FrameSink } from './frame-parser.ts';
 import { writePing, writeSettingsAck, writeWindowUpdate } from './frame-writer.ts';
-import { BlockGathering, trailerFields } from './header-block.ts';
+import { trailerFields } from './header-block.ts';
 import { HpackDecoder, type FieldList } from './hpack/index.ts';
 import type { Outbound } from './outbound.ts';
 import type { Settings } from './settings.ts';
@@ -56,11 +59,15 @@ export interface ReceiverHost {
   creditConnection(octets: number): void;
 }
 
+/** SETTINGS_HEADER_TABLE_SIZE that is not sent: the initial value holds (§6.5.2). */
+const TABLE_BYTES = 4096;
+/** A list over its bound is refused, one so many times over is an attack (CVE-2016-6581). */
+const LIST_EXCESS_MAX = 4;
 const ZERO_INCREMENT = 'WINDOW_UPDATE of 0 (RFC 9113 §6.9)';
 
 export class Receiver implements FrameSink {
   readonly #host: ReceiverHost;
-  readonly #decoder = new HpackDecoder();
+  readonly #decoder = new HpackDecoder(TABLE_BYTES, markOf);
   #gathering: BlockGathering | undefined;
   #settingsSeen = false;
   // The DATA frame that is passing through; its stream is undefined where nobody wants it
@@ -158,7 +165,9 @@ export class Receiver implements FrameSink {
     if ((flags & END_HEADERS) !== 0) {
       this.#block(streamId, endStream, dependency, bytes, start, end);
     } else {
-      this.#gather(new BlockGathering(endStream, dependency, 0, bytes, start, end));
+      this.#gather(new BlockGathering(
+        this.#host.limits, endStream, dependency, 0, bytes, start, end,
+      ));
     }
   }
 
@@ -167,8 +176,13 @@ export class Receiver implements FrameSink {
     bytes: Uint8Array, start: number, end: number,
   ): void {
     this.#requireSettings();
-    if (endHeaders) this.#promise(streamId, promisedId, bytes, start, end);
-    else this.#gather(new BlockGathering(false, 0, promisedId, bytes, start, end));
+    if (endHeaders) {
+      this.#promise(streamId, promisedId, bytes, start, end);
+    } else {
+      this.#gather(new BlockGathering(
+        this.#host.limits, false, 0, promisedId, bytes, start, end,
+      ));
+    }
   }
 
   #gather(gathering: BlockGathering): void {
@@ -192,9 +206,7 @@ export class Receiver implements FrameSink {
   #promise(
     streamId: number, promisedId: number, bytes: Uint8Array, start: number, end: number,
   ): void {
-    const list = this.#host.fieldList();
-    this.#decoder.decode(bytes, start, end, list);
-    this.#host.promiseReceived(streamId, promisedId, list);
+    this.#host.promiseReceived(streamId, promisedId, this.#decode(bytes, start, end));
   }
 
   #block(
@@ -202,14 +214,21 @@ export class Receiver implements FrameSink {
     bytes: Uint8Array, start: number, end: number,
   ): void {
     const host = this.#host;
-    const list = host.fieldList();
     // Whatever becomes of its stream, a block is decoded, or the tables part (§4.3).
-    this.#decoder.decode(bytes, start, end, list);
+    const list = this.#decode(bytes, start, end);
     const stream = host.streams.get(streamId);
     if (stream === undefined && !this.#opens(streamId)) return;
     if (dependency === streamId) this.#selfDependency(stream, streamId);
     else if (stream?.hasHead === true) this.#trailers(stream, list, endStream);
     else host.receiveBlock(stream, streamId, list, endStream);
+  }
+
+  #decode(bytes: Uint8Array, start: number, end: number): FieldList {
+    const list = this.#host.fieldList();
+    this.#decoder.decode(bytes, start, end, list);
+    if (list.octets <= list.maxOctets * LIST_EXCESS_MAX) return list;
+    const message = `a field section over ${LIST_EXCESS_MAX} times its bound of ${list.maxOctets}`;
+    throw new ConnectionError(ENHANCE_YOUR_CALM, `${message} octets (RFC 9113 §10.5.1)`);
   }
 
   /** Whether HEADERS open a stream; throws or resets where they come too late (§5.1, §5.1.1). */

@@ -3,8 +3,7 @@
  * and targets are http/target.ts's, the same as for every version.
  */
 import { decimal, isToken } from '../bytes/ascii.ts';
-import type { Fields } from '../http/fields.ts';
-import { hostFault, isTargetText, type Scheme } from '../http/target.ts';
+import { hostFault, isTargetText } from '../http/target.ts';
 import type { RequestParts } from './exchange.ts';
 import type { Section } from './header-block.ts';
 
@@ -12,45 +11,45 @@ import type { Section } from './header-block.ts';
 export function requestParts(
   section: Section, endStream: boolean, connectProtocol: boolean,
 ): RequestParts | string {
-  const { pseudo, fields } = section;
-  const method = pseudo.get(':method');
+  const { method, scheme, path, protocol, fields } = section;
   if (method === undefined || !isToken(method)) return 'no :method (RFC 9113 §8.3.1)';
-  const authority = authorityOf(pseudo.get(':authority'), fields);
-  if (authority.fault !== undefined) return authority.fault;
-  const contentLength = lengthOf(fields, endStream);
-  if (typeof contentLength === 'string') return contentLength;
-  const protocol = pseudo.get(':protocol');
+  const authority = section.authority ?? section.host ?? '';
+  const contentLength = lengthOf(section);
+  const fault = authorityFault(section, authority) ?? lengthFault(contentLength, endStream);
+  if (fault !== undefined) return fault;
   if (protocol !== undefined && (method !== 'CONNECT' || !connectProtocol)) {
     return ':protocol was not offered, or is not with CONNECT (RFC 8441 §4)';
   }
   if (method === 'CONNECT' && protocol === undefined) {
-    if (pseudo.has(':scheme') || pseudo.has(':path')) {
+    if (scheme !== undefined || path !== undefined) {
       return ':scheme or :path with CONNECT (RFC 9113 §8.5)';
     }
-    if (!/:\d+$/.test(authority.value)) return 'CONNECT without host and port (RFC 9113 §8.5)';
+    if (!/:\d+$/.test(authority)) return 'CONNECT without host and port (RFC 9113 §8.5)';
     return {
-      method, scheme: 'http', authority: authority.value, target: authority.value,
-      fields, protocol, contentLength, endStream,
+      method, scheme: 'http', authority, target: authority, fields,
+      protocol, contentLength, endStream,
     };
   }
-  const scheme = pseudo.get(':scheme');
-  if (scheme !== 'http' && scheme !== 'https') return ':scheme is not http or https (§8.3.1)';
-  const target = pseudo.get(':path');
-  const fault = pathFault(method, target);
-  if (fault !== undefined) return fault;
-  if (protocol !== undefined && authority.value === '') {
+  if (scheme !== 'http' && scheme !== 'https') {
+    return ':scheme is not http or https (RFC 9113 §8.3.1)';
+  }
+  const pathIsBad = pathFault(method, path);
+  if (pathIsBad !== undefined) return pathIsBad;
+  if (protocol !== undefined && authority === '') {
     return 'extended CONNECT without :authority (RFC 8441 §4)';
   }
   // One literal, no spread: the profile of plain requests had a seventh of its time in that.
   return {
-    method, scheme: scheme as Scheme, authority: authority.value, target: target as string,
-    fields, protocol, contentLength, endStream,
+    method, scheme, authority, target: path as string, fields,
+    protocol, contentLength, endStream,
   };
 }
 
 function pathFault(method: string, path: string | undefined): string | undefined {
   if (path === undefined || path === '') return 'no :path (RFC 9113 §8.3.1)';
-  if (path === '*') return method === 'OPTIONS' ? undefined : ':path * is for OPTIONS (§8.3.1)';
+  if (path === '*') {
+    return method === 'OPTIONS' ? undefined : ':path * is for OPTIONS (RFC 9113 §8.3.1)';
+  }
   if (!path.startsWith('/') || !isTargetText(path)) return 'a bad :path (RFC 9113 §8.3.1)';
   return undefined;
 }
@@ -59,21 +58,17 @@ function pathFault(method: string, path: string | undefined): string | undefined
 let knownAuthority = '';
 
 /** :authority, or Host in its place; both must agree (§8.3.1). */
-function authorityOf(
-  authority: string | undefined, fields: Fields,
-): { value: string; fault?: string } {
-  const hosts = fields.getAll('host');
-  if (hosts.length > 1) return { value: '', fault: 'two Host fields (RFC 9110 §7.2)' };
-  const [host] = hosts;
+function authorityFault(section: Section, value: string): string | undefined {
+  const { authority, host, hosts } = section;
+  if (hosts > 1) return 'two Host fields (RFC 9110 §7.2)';
   if (authority !== undefined && host !== undefined && !isSame(authority, host)) {
-    return { value: '', fault: 'Host is not :authority (RFC 9113 §8.3.1)' };
+    return 'Host is not :authority (RFC 9113 §8.3.1)';
   }
-  const value = authority ?? host ?? '';
-  if (value === knownAuthority || value === '') return { value };
+  if (value === knownAuthority || value === '') return undefined;
   const fault = hostFault(value);
-  if (fault !== undefined) return { value, fault: `:authority has ${fault} (RFC 9113 §8.3.1)` };
+  if (fault !== undefined) return `:authority has ${fault} (RFC 9113 §8.3.1)`;
   knownAuthority = value;
-  return { value };
+  return undefined;
 }
 
 /** Hosts have no case (RFC 9110 §4.2.3). */
@@ -81,12 +76,15 @@ function isSame(one: string, other: string): boolean {
   return one === other || one.toLowerCase() === other.toLowerCase();
 }
 
-/** Content-Length where there is one; what it says is held against DATA (§8.1.1). */
-function lengthOf(fields: Fields, endStream: boolean): number | undefined | string {
-  const values = fields.getAll('content-length');
-  if (values.length === 0) return undefined;
-  const length = values.length === 1 ? decimal(values[0] as string) : -1;
+/** Content-Length where there is one, -1 where it is none. */
+function lengthOf({ contentLength, contentLengths }: Section): number | undefined {
+  if (contentLength === undefined) return undefined;
+  return contentLengths === 1 ? decimal(contentLength) : -1;
+}
+
+/** What Content-Length says is held against DATA (§8.1.1). */
+function lengthFault(length: number | undefined, endStream: boolean): string | undefined {
+  if (length === undefined) return undefined;
   if (length < 0) return 'a bad content-length (RFC 9110 §8.6)';
-  if (endStream && length > 0) return 'content-length without content (RFC 9113 §8.1.1)';
-  return length;
+  return endStream && length > 0 ? 'content-length without content (RFC 9113 §8.1.1)' : undefined;
 }

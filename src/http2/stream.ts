@@ -166,6 +166,12 @@ export abstract class Http2Stream {
     this.host.ready(this);
   }
 
+  /** Begins to send content that is at hand whole. */
+  sendWhole(octets: Uint8Array): void {
+    this.#piece = octets;
+    this.sendFrom(NOTHING_MORE, octets.length);
+  }
+
   /** A waking source has something now. */
   wake(): void {
     if (this.#source !== undefined) this.host.ready(this);
@@ -315,3 +321,9 @@ export abstract class Http2Stream {
 }
 
 const NO_OCTETS = new Uint8Array(0);
+/** The source behind content that is at hand. */
+const NOTHING_MORE: BodySource = {
+  length: 0,
+  pull: () => null,
+  cancel: () => {},
+};

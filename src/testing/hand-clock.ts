@@ -7,6 +7,8 @@ const EPOCH_MS = 784_111_777_000;
 
 export class HandClock implements Clock {
   #now = 0;
+  #second = -1;
+  #date = '';
   readonly #alarms = new Map<() => void, number>();
 
   now(): number {
@@ -14,7 +16,12 @@ export class HandClock implements Clock {
   }
 
   date(): string {
-    return formatDate(EPOCH_MS + this.#now);
+    const second = Math.floor(this.#now / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#date = formatDate(EPOCH_MS + second * 1000);
+    }
+    return this.#date;
   }
 
   at(time: number, call: () => void): () => void {

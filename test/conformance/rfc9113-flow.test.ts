@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { HttpResponse } from '../../src/http/response.ts';
 import {
-  DATA, END_STREAM, PADDED, RST_STREAM, WINDOW_UPDATE,
+  DATA, END_STREAM, PADDED, PREFACE, RST_STREAM, WINDOW_UPDATE,
 } from '../../src/http2/frame.ts';
 import {
-  data, echo, frame, get, join, numberIn, open, outcomeOf, ping, post, reset, settings, silent,
-  verdict, windowUpdate, type Connected, type Frame,
+  connect, data, echo, frame, get, join, numberIn, open, outcomeOf, ping, post, reset, settings,
+  settingsAck, silent, verdict, windowUpdate, type Connected, type Frame,
 } from '../support/http2.ts';
 
 const MAX = 0x7fff_ffff;
@@ -113,6 +113,18 @@ describe('§5.2 what we allow the peer', () => {
     expect(outcomeOf(connected)).toMatchObject({
       goaway: undefined, resets: { 1: 'FLOW_CONTROL_ERROR' },
     });
+  });
+
+  const small = { http2StreamWindowBytes: 100 };
+
+  test('a smaller window holds from the acknowledgement on (§6.9.2)', async () => {
+    const connected = connect(silent, { limits: small });
+    await connected.send(PREFACE, settings(), post(1), data(1, 'x'.repeat(16_384)));
+    expect(outcomeOf(connected).resets).toEqual({});
+    await connected.send(settingsAck, data(1, 'x'), post(3), data(3, 'x'.repeat(100)));
+    expect(outcomeOf(connected).resets).toEqual({ 1: 'FLOW_CONTROL_ERROR' });
+    await connected.send(data(3, 'x'));
+    expect(outcomeOf(connected).resets[3]).toBe('FLOW_CONTROL_ERROR');
   });
 
   test('the connection\'s window to the last octet, and one more ends it', async () => {

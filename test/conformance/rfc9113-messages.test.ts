@@ -6,6 +6,7 @@ import { HttpResponse } from '../../src/http/response.ts';
 import {
   END_HEADERS, END_STREAM, HEADERS, PUSH_PROMISE, RST_STREAM,
 } from '../../src/http2/frame.ts';
+import type { Limits } from '../../src/limits.ts';
 import { ScriptedSource } from '../support/scripted-source.ts';
 import {
   answersIn, data, echo, fieldsOf, get, goaway, headers, hello, join, numberIn, open, outcomeOf,
@@ -250,6 +251,21 @@ describe('§8.3 HTTP Control Data', () => {
   });
 });
 
+describe('limits of a request that is well formed', () => {
+  test.each<[string, Partial<Limits>, Uint8Array, number]>([
+    ['a :path of requestLineBytes', { requestLineBytes: 5 }, get(1, '/2345'), 200],
+    ['one octet more (RFC 9110 §15.5.15)', { requestLineBytes: 5 }, get(1, '/23456'), 414],
+    ['fields of fieldLines', { fieldLines: 1 }, get(1, '/', [['a', 'b']]), 200],
+    ['one more (RFC 6585 §5)', { fieldLines: 1 }, get(1, '/', [['a', 'b'], ['a', 'b']]), 431],
+    ['another expectation (RFC 9110 §10.1.1)', {}, get(1, '/', [['expect', 'tea']]), 417],
+  ])('%s', async (_, limits, octets, status) => {
+    const connected = await open(() => new HttpResponse(200), { limits });
+    await connected.send(octets);
+    expect(answersIn(connected.all)[1]!.status).toBe(status);
+    expect(connected.seen).toHaveLength(status === 200 ? 1 : 0);
+  });
+});
+
 describe('§8.4 Server Push', () => {
   const pushing = (target: string, results: boolean[] = []): Handler => (request) => {
     if (request.target === '/') results.push(request.push(target, { accept: 'x' }));
@@ -337,6 +353,13 @@ describe('§8.7 Request Reliability', () => {
 });
 
 describe('a program that breaks its answer', () => {
+  test.each([['GET', '500'], ['HEAD', '200']])(
+    'content-length without a body, to %s: %s (RFC 9110 §8.6)', async (method, expected) => {
+      const connected = await open(() => new HttpResponse(200, { 'content-length': 5 }));
+      await connected.send(headers(1, fieldsOf(method)));
+      expect(outcomeOf(connected).answers[1]).toContain(expected);
+    });
+
   test.each<[string, () => HttpResponse, number]>([
     ['a length that does not fit', () => new HttpResponse(200, { 'content-length': 9 }, 'x'), 500],
     ['a switch without CONNECT', () => HttpResponse.switching(() => { throw new Error(); }), 500],

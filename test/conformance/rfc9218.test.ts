@@ -55,7 +55,10 @@ describe('§4 Priority Parameters', () => {
     ['u=-1', 3, false], ['u=1.5', 3, false], ['u="1"', 3, false], ['u', 3, false], ['i', 3, true],
     ['i=?1', 3, true], ['i=?0', 3, false], ['i=1', 3, false], ['u=5, i', 5, true],
     ['i,u=1', 1, true], ['u=1;x=2, i;y', 1, true], ['u=1, u=6', 6, false], ['a=b, u=2', 2, false],
-    ['u=2,', 3, false], ['U=2', 3, false], ['u=2 i', 3, false], ['\tu=2', 2, false],
+    ['u=2,', 3, false], ['u=03', 3, false], ['u=05', 5, false], ['u=-0', 0, false],
+    ['u=1, u=9', 3, false], ['i, i=1', 3, false], ['a="x,y", u=2', 2, false],
+    ['a=(b "c)" 1), u=2', 2, false], ['a="x, u=2', 3, false], ['u=1.0', 3, false],
+    ['U=2', 3, false], ['u=2 i', 3, false], ['\tu=2', 2, false],
   ])('%j', (value, urgency, incremental) => {
     expect(parsePriority(value)).toEqual({ urgency, incremental });
   });

@@ -14,6 +14,7 @@ import {
   PSEUDO, answersIn, block, connect, continuation, data, echo, encoded, fieldsOf, frame, get,
   goaway, headers, join, numberIn, open, outcomeOf, ping, post, priority, priorityUpdate, reset,
   settings, silent, textOf, verdict, windowUpdate, type Connected,
+  type FieldPairs,
 } from '../support/http2.ts';
 
 const CALM = 'ENHANCE_YOUR_CALM';
@@ -242,18 +243,33 @@ describe('C25 windows of no octet', () => {
 });
 
 describe('C26, C27 HPACK bombs', () => {
-  test('thousands of references to one entry are 431, and cost no fields', async () => {
+  /** A request after which each octet of `index` brings a field of 938 octets. */
+  async function seeded(): Promise<{ connected: Connected; bomb: (fields: number) => Uint8Array }> {
     const connected = await open();
     const encoder = new HpackEncoder();
-    const seed = encoded(encoder, [...fieldsOf('GET'), ['x-seed', 'y'.repeat(900)]]);
-    await connected.send(headers(1, seed));
-    const index = encoded(encoder, [['x-seed', 'y'.repeat(900)]]);
+    const seed: FieldPairs = [['x-seed', 'y'.repeat(900)]];
+    await connected.send(headers(1, encoded(encoder, [...fieldsOf('GET'), ...seed])));
+    const index = encoded(encoder, seed);
     expect(index).toHaveLength(1);
-    const bomb = join(encoded(encoder, fieldsOf('GET')), new Uint8Array(16_000).fill(index[0]!));
-    await connected.send(headers(3, bomb), get(5));
+    const bomb = (fields: number): Uint8Array =>
+      join(encoded(encoder, fieldsOf('GET')), new Uint8Array(fields).fill(index[0]!));
+    return { connected, bomb };
+  }
+
+  test('references over the bound of a list are 431, and cost no fields', async () => {
+    const { connected, bomb } = await seeded();
+    await connected.send(headers(3, bomb(100)), get(5));
     expect(answersIn(connected.all)[3]!.status).toBe(431);
     expect(answersIn(connected.all)[5]!.status).toBe(200);
     expect(connected.seen).toHaveLength(2);
+  });
+
+  test('references over four times the bound end the connection', async () => {
+    const { connected, bomb } = await seeded();
+    await connected.send(headers(3, bomb(16_000)), get(5));
+    expect(reason(connected))
+      .toMatch(/^ENHANCE_YOUR_CALM a field section over 4 times its bound of 24576 octets/);
+    expect(connected.seen).toHaveLength(1);
   });
 
   test.each([[99, 200], [100, 200], [101, 431]])('%i crumbs of a cookie: %i', async (n, status) => {

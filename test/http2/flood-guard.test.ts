@@ -1,6 +1,7 @@
 /** Budgets at their size and one more, and as they refill (RFC 9113 §10.5). */
 import { expect, test } from 'vitest';
 import { FloodGuard } from '../../src/http2/flood-guard.ts';
+import { DEFAULT_LIMITS } from '../../src/limits.ts';
 
 /** How often `spend` can be called. */
 function times(spend: () => void): number {
@@ -27,19 +28,19 @@ test.each<[string, (guard: FloodGuard) => void, number]>([
   ['DATA that pays for itself', (guard) => guard.data(9, 0, false, 0), Infinity],
   ['the last DATA of a stream', (guard) => guard.data(0, 0, true, 0), Infinity],
 ])('%s', (_, spend, count) => {
-  const guard = new FloodGuard();
+  const guard = new FloodGuard(DEFAULT_LIMITS);
   expect(times(() => spend(guard))).toBe(count);
 });
 
 test('time refills, never over the size', () => {
-  const guard = new FloodGuard();
+  const guard = new FloodGuard(DEFAULT_LIMITS);
   expect(times(() => guard.reset(0))).toBe(200);
   expect(times(() => guard.reset(1000))).toBe(32);
   expect(times(() => guard.reset(1e9))).toBe(200);
 });
 
 test('DATA sent and streams opened earn window updates', () => {
-  const guard = new FloodGuard();
+  const guard = new FloodGuard(DEFAULT_LIMITS);
   expect(times(() => guard.windowUpdate(0))).toBe(1000);
   guard.earnUpdates();
   expect(times(() => guard.windowUpdate(0))).toBe(3);

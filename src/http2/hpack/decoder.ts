@@ -14,47 +14,76 @@ import { STATIC_NAMES, STATIC_SIZE, STATIC_VALUES } from './static-table.ts';
 /** Size updates at the start of one block: the lowest and the last (RFC 7541 §4.2). */
 const UPDATES_MAX = 2;
 
+/**
+ * What a caller makes of a field, as a number that is kept with it in the table: a field that comes
+ * again by its index is not looked at again. A pure function.
+ */
+export type FieldMark = (name: string, value: string) => number;
+
 /** The fields of one block, in order; bounded. */
 export class FieldList {
   readonly names: string[] = [];
   readonly values: string[] = [];
+  /** The mark of each field. */
+  readonly marks: number[] = [];
   /** Octets with 32 a field (RFC 9113 §6.5.2), of all fields, kept or not. */
   octets = 0;
   /** All fields, kept or not. */
   count = 0;
-  readonly #maxOctets: number;
-  readonly #maxCount: number;
+  /** The bounds. */
+  readonly maxOctets: number;
+  readonly maxCount: number;
 
   constructor(maxOctets: number = Infinity, maxCount: number = Infinity) {
-    this.#maxOctets = maxOctets;
-    this.#maxCount = maxCount;
+    this.maxOctets = maxOctets;
+    this.maxCount = maxCount;
   }
 
   /** Whether a bound was passed: the fields kept are not all. */
   get isOver(): boolean {
-    return this.octets > this.#maxOctets || this.count > this.#maxCount;
+    return this.octets > this.maxOctets || this.count > this.maxCount;
   }
 
-  add(name: string, value: string): void {
+  add(name: string, value: string, mark = 0): void {
     this.octets += name.length + value.length + ENTRY_OVERHEAD;
     this.count++;
     if (this.isOver) return;
     this.names.push(name);
     this.values.push(value);
+    this.marks.push(mark);
   }
+}
+
+const noMark: FieldMark = () => 0;
+
+/** The marks of the static table, for each judge that was ever given. */
+const staticMarks = new WeakMap<FieldMark, Uint8Array>();
+
+function marksOfStatic(mark: FieldMark): Uint8Array {
+  let marks = staticMarks.get(mark);
+  if (marks === undefined) {
+    marks = Uint8Array.from(STATIC_NAMES, (name, i) => mark(name, STATIC_VALUES[i] as string));
+    staticMarks.set(mark, marks);
+  }
+  return marks;
 }
 
 export class HpackDecoder {
   readonly #table: DynamicTable;
+  readonly #mark: FieldMark;
+  readonly #staticMarks: Uint8Array;
   readonly #integer = new IntegerReader();
   /** The most that the peer may use: our SETTINGS_HEADER_TABLE_SIZE. */
   #limit: number;
   /** The lowest limit that the peer must tell of at the start of its next block (§4.2). */
   #lowestDue = Infinity;
 
-  constructor(tableSize: number = 4096) {
+  /** `mark` judges each field once: its numbers, 0 to 255, stand in the lists. */
+  constructor(tableSize: number = 4096, mark: FieldMark = noMark) {
     this.#limit = tableSize;
     this.#table = new DynamicTable(tableSize);
+    this.#mark = mark;
+    this.#staticMarks = marksOfStatic(mark);
   }
 
   /** The peer has acknowledged another SETTINGS_HEADER_TABLE_SIZE. */
@@ -101,9 +130,11 @@ export class HpackDecoder {
     if (index > STATIC_SIZE) {
       const back = index - STATIC_SIZE - 1;
       this.#check(back);
-      list.add(this.#table.name(back), this.#table.value(back));
+      const table = this.#table;
+      list.add(table.name(back), table.value(back), table.mark(back));
     } else if (index > 0) {
-      list.add(STATIC_NAMES[index] as string, STATIC_VALUES[index] as string);
+      const mark = this.#staticMarks[index] as number;
+      list.add(STATIC_NAMES[index] as string, STATIC_VALUES[index] as string, mark);
     } else {
       throw new CompressionError('index 0 (RFC 7541 §6.1)');
     }
@@ -113,8 +144,9 @@ export class HpackDecoder {
     const index = this.#integer.read(bytes, end, bits);
     const name = index === 0 ? this.#string(bytes, end) : this.#name(index);
     const value = this.#string(bytes, end);
-    list.add(name, value);
-    if (indexing) this.#table.add(name, value);
+    const mark = this.#mark(name, value);
+    list.add(name, value, mark);
+    if (indexing) this.#table.add(name, value, mark);
   }
 
   #name(index: number): string {

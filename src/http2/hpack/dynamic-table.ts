@@ -17,6 +17,7 @@ export class DynamicTable {
   #maxSize: number;
   #names: string[] = new Array<string>(LEAST_PLACES).fill('');
   #values: string[] = new Array<string>(LEAST_PLACES).fill('');
+  #marks: Uint8Array = new Uint8Array(LEAST_PLACES);
   readonly #evicted: ((name: string, value: string, number: number) => void) | undefined;
 
   /** `evicted` is told of each entry that goes, with its number. */
@@ -36,7 +37,7 @@ export class DynamicTable {
   }
 
   /** Adds an entry; one larger than the table empties it, and is no error (RFC 7541 §4.4). */
-  add(name: string, value: string): boolean {
+  add(name: string, value: string, mark = 0): boolean {
     const size = name.length + value.length + ENTRY_OVERHEAD;
     this.#evictTo(this.#maxSize - size);
     if (size > this.#maxSize) return false;
@@ -45,6 +46,7 @@ export class DynamicTable {
     const place = this.added & (this.#names.length - 1);
     this.#names[place] = name;
     this.#values[place] = value;
+    this.#marks[place] = mark;
     this.count++;
     this.size += size;
     return true;
@@ -57,6 +59,11 @@ export class DynamicTable {
 
   value(back: number): string {
     return this.#values[(this.added - back) & (this.#names.length - 1)] as string;
+  }
+
+  /** What the user of the table noted of the entry, 0 to 255. */
+  mark(back: number): number {
+    return this.#marks[(this.added - back) & (this.#names.length - 1)] as number;
   }
 
   #evictTo(size: number): void {
@@ -77,12 +84,15 @@ export class DynamicTable {
     const length = this.#names.length * 2;
     const names = new Array<string>(length).fill('');
     const values = new Array<string>(length).fill('');
+    const marks = new Uint8Array(length);
     for (let back = 0; back < this.count; back++) {
       const place = (this.added - back) & (length - 1);
       names[place] = this.name(back);
       values[place] = this.value(back);
+      marks[place] = this.mark(back);
     }
     this.#names = names;
     this.#values = values;
+    this.#marks = marks;
   }
 }
