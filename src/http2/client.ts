@@ -116,8 +116,8 @@ export class Http2Client extends Http2Connection {
       throw new ConnectionError(PROTOCOL_ERROR, 'PUSH_PROMISE that may not come (RFC 9113 §6.6)');
     }
     this.streams.lastRemote = promisedId;
-    if (parent === undefined || typeof section === 'string') {
-      this.resetUnknown(promisedId, PROTOCOL_ERROR, true);
+    if (parent === undefined || typeof section === 'string' || list.isOver) {
+      this.resetUnknown(promisedId, list.isOver ? CANCEL : PROTOCOL_ERROR, true);
       return;
     }
     const method = section.method ?? 'GET';
@@ -155,6 +155,10 @@ export class Http2Client extends Http2Connection {
 
   protected override tickStream(): void {
     // A client waits as long as its program does.
+  }
+
+  protected override hungUp(): void {
+    // What was answered whole is whole.
   }
 
   protected override late(moment: Moment): void {
@@ -212,6 +216,10 @@ class ClientStream extends Http2Stream implements BodyDemand {
 
   /** The head of a response (§8.3.2), interim or final. */
   receiveHead(list: FieldList, endStream: boolean): void {
+    if (list.isOver) {
+      const error = new Error('the fields of an answer are over fieldSectionBytes (RFC 9113 §10.5.1)');
+      return this.host.reset(this, CANCEL, error, false);
+    }
     const section = responseSection(list);
     if (typeof section === 'string') return this.malformed(section);
     const status = Number(section.status);

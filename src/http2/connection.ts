@@ -110,6 +110,8 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   /** Octets before the first frame; returns the offset after them, or MORE. */
   protected abstract skipPreface(bytes: Uint8Array, start: number, end: number): number;
   protected abstract tickStream(stream: Http2Stream, now: number): void;
+  /** The peer ended its side of the connection; a stream has all of its message. */
+  protected abstract hungUp(stream: Http2Stream): void;
   /** One of the role's own moments has come. */
   protected abstract late(moment: Moment): void;
   /** The peer answered our PING. */
@@ -153,8 +155,8 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     this.#enter();
     // Nothing more will be asked; what was asked whole can still be answered.
     for (const stream of [...this.streams]) {
-      if (!canReceive(stream.state)) continue;
-      this.reset(stream, CANCEL, new PeerGoneError('the peer ended within a message'), false);
+      if (!canReceive(stream.state)) this.hungUp(stream);
+      else this.reset(stream, CANCEL, new PeerGoneError('the peer ended within a message'), false);
     }
     this.#stop();
     this.#leave();
@@ -388,9 +390,11 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     const { outbound, queue } = this;
     while (!outbound.blocked && queue.length > 0) {
       const stream = queue.next() as Http2Stream;
-      const more = stream.send(turnOf(stream));
-      if (more) queue.add(stream);
-      if (more && outbound.window.available <= 0) return;
+      if (stream.turnLeft <= 0) stream.turnLeft = turnOf(stream);
+      const more = stream.send();
+      if (!more) stream.turnLeft = 0;
+      else if (stream.turnLeft > 0) return queue.addFirst(stream);
+      else queue.add(stream);
     }
   }
 

@@ -191,8 +191,12 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
   }
 
   begin(): void {
-    const expected = this.request.fields.get('expect')?.toLowerCase() === '100-continue';
-    if (expected && this.receivedBytes === 0) this.inform(100, Fields.empty);
+    if (this.#expectsContinue) this.inform(100, Fields.empty);
+  }
+
+  get #expectsContinue(): boolean {
+    return this.receivedBytes === 0 && this.inbound !== undefined &&
+      this.request.fields.get('expect')?.toLowerCase() === '100-continue';
   }
 
   consumed(octets: number): void {
@@ -295,7 +299,8 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
       this.#start(response);
     } catch (error) {
       if (this.started) return this.broken(asError(error));
-      response.cancel();
+      if (this.hasContent) this.dropContent(asError(error));
+      else response.cancel();
       this.response = this.#host.failure(error, this.request);
       this.#start(this.response);
     }
@@ -315,6 +320,7 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
       const source = response.takeSource();
       const declared = declaredLength(response, source.length);
       const told = status === 205 ? 0 : status === 204 ? undefined : declared;
+      if (!bodiless && this.#expectsContinue) this.prime(source);
       this.#writeHead(response, told, bodiless);
       if (bodiless) response.cancel();
       else this.sendFrom(source, declared);

@@ -13,6 +13,7 @@ export const HOST = 1;
 export const CONTENT_LENGTH = 2;
 export const EXPECT = 3;
 export const PRIORITY_FIELD = 4;
+export const COOKIE = 5;
 // Pseudo-header fields
 export const METHOD = 8;
 export const SCHEME = 9;
@@ -33,7 +34,7 @@ const NAMES: ReadonlyMap<string, number> = new Map([
   [':method', METHOD], [':scheme', SCHEME], [':authority', AUTHORITY], [':path', PATH],
   [':protocol', PROTOCOL], [':status', STATUS],
   ['host', HOST], ['content-length', CONTENT_LENGTH], ['expect', EXPECT],
-  ['priority', PRIORITY_FIELD], ['te', BAD_TE],
+  ['priority', PRIORITY_FIELD], ['cookie', COOKIE], ['te', BAD_TE],
   ['connection', CONNECTION_SPECIFIC], ['proxy-connection', CONNECTION_SPECIFIC],
   ['keep-alive', CONNECTION_SPECIFIC], ['transfer-encoding', CONNECTION_SPECIFIC],
   ['upgrade', CONNECTION_SPECIFIC],

@@ -6,8 +6,8 @@
 import { Fields } from '../http/fields.ts';
 import { framingTrailer, permittedTrailers } from '../http/trailers.ts';
 import {
-  AUTHORITY, BAD_PSEUDO_VALUE, CONTENT_LENGTH, EXPECT, FIELD, HOST, METHOD, PATH, PRIORITY_FIELD,
-  PROTOCOL, SCHEME, STATUS, faultOf, isPseudo, shown,
+  AUTHORITY, BAD_PSEUDO_VALUE, CONTENT_LENGTH, COOKIE, EXPECT, FIELD, HOST, METHOD, PATH,
+  PRIORITY_FIELD, PROTOCOL, SCHEME, STATUS, faultOf, isPseudo, shown,
 } from './field-marks.ts';
 import type { FieldList } from './hpack/index.ts';
 
@@ -20,6 +20,9 @@ export class Section {
   protocol: string | undefined = undefined;
   status: string | undefined = undefined;
   fields: Fields = Fields.empty;
+  /** Fields as they came: each crumb of a cookie is one. */
+  lines = 0;
+  crumbs = 0;
   /** The last Host and Content-Length, and how many there were of each. */
   host: string | undefined = undefined;
   hosts = 0;
@@ -82,8 +85,26 @@ function section(list: FieldList, allowed: number): Section | string {
     if (mark >= METHOD) return faultOf(mark, names[i] as string);
     note(parts, mark, values[i] as string);
   }
+  parts.lines = names.length - at;
+  if (parts.crumbs > 1) joinCrumbs(names, values);
   parts.fields = Fields.decoded(names, values, at);
   return parts;
+}
+
+/** The crumbs of a cookie are one field to whoever reads them (§8.2.3). */
+function joinCrumbs(names: string[], values: string[]): void {
+  const first = names.indexOf('cookie');
+  const crumbs: string[] = [];
+  let kept = first;
+  for (let i = first; i < names.length; i++) {
+    if (names[i] === 'cookie') crumbs.push(values[i] as string);
+    if (names[i] === 'cookie' && i > first) continue;
+    names[kept] = names[i] as string;
+    values[kept++] = values[i] as string;
+  }
+  names.length = kept;
+  values.length = kept;
+  values[first] = crumbs.join('; ');
 }
 
 function setPseudo(parts: Section, mark: number, value: string): void {
@@ -107,6 +128,7 @@ function note(parts: Section, mark: number, value: string): void {
       parts.contentLength = value;
       parts.contentLengths++;
       break;
+    case COOKIE: parts.crumbs++; break;
     case EXPECT: parts.expect = joined(parts.expect, value); break;
     case PRIORITY_FIELD: parts.priority = joined(parts.priority, value); break;
     default:

@@ -2,11 +2,11 @@
  * The server's side of HTTP/2 (RFC 9113): requests out of field blocks, their handlers, push, the
  * two-step goodbye. Frames and windows are connection.ts's.
  */
-import { ConnectionError, ProtocolError, StreamError } from '../errors.ts';
+import { ConnectionError, PeerGoneError, ProtocolError, StreamError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { Fields } from '../http/fields.ts';
 import { HttpError } from '../http/http-error.ts';
-import { drainRequest, type HttpRequest } from '../http/request.ts';
+import { abortRequest, drainRequest, type HttpRequest } from '../http/request.ts';
 import type { HttpResponse } from '../http/response.ts';
 import { isTargetText } from '../http/target.ts';
 import type { Limits } from '../limits.ts';
@@ -123,7 +123,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     }
     const section = requestSection(list);
     if (typeof section === 'string') return this.#malformed(streamId, section);
-    if (list.isOver || section.fields.size > this.limits.fieldLines) {
+    if (list.isOver || section.lines > this.limits.fieldLines) {
       this.#refuse(this.#open(streamId, endStream), section, endStream, this.#tooLarge());
       return;
     }
@@ -318,6 +318,11 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     // An answer that has begun cannot become another.
     if (exchange.started) this.reset(exchange, CANCEL, error, false);
     else exchange.refuse(error, this.#options.failure(error, exchange.request));
+  }
+
+  protected override hungUp(stream: Http2Stream): void {
+    const cause = new PeerGoneError('the peer has ended its side of the connection');
+    abortRequest((stream as Http2Exchange).request, cause);
   }
 
   protected override late(moment: Moment): void {

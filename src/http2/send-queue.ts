@@ -32,6 +32,14 @@ export class SendQueue {
     this.#count++;
   }
 
+  /** Its turn was cut short by what all share: it goes on first. */
+  addFirst(stream: Http2Stream): void {
+    const { urgency } = stream.priority;
+    stream.queuedAt = urgency;
+    (this.#waiting[urgency] as Http2Stream[]).unshift(stream);
+    this.#count++;
+  }
+
   remove(stream: Http2Stream): void {
     if (stream.queuedAt < 0) return;
     const streams = this.#waiting[stream.queuedAt] as Http2Stream[];

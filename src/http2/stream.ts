@@ -55,6 +55,8 @@ export abstract class Http2Stream {
   priority: Priority = DEFAULT_PRIORITY;
   /** The urgency under which it waits in the send queue, or -1. */
   queuedAt = -1;
+  /** Octets left of its turn. */
+  turnLeft = 0;
   /** Octets of content, each way. */
   receivedBytes = 0;
   sentBytes = 0;
@@ -166,6 +168,12 @@ export abstract class Http2Stream {
     this.host.ready(this);
   }
 
+  /** Pulls once before the head leaves: who answers with what he reads asks for it now. */
+  protected prime(source: BodySource): void {
+    this.#source = source;
+    this.#pull(source);
+  }
+
   /** Begins to send content that is at hand whole. */
   sendWhole(octets: Uint8Array): void {
     this.#piece = octets;
@@ -178,8 +186,7 @@ export abstract class Http2Stream {
   }
 
   /** Sends up to `turn` octets in one turn. True: it has more, and could go on now. */
-  send(turn: number): boolean {
-    let left = turn;
+  send(): boolean {
     while (this.#source !== undefined && canSend(this.state)) {
       if (this.#failure !== undefined) {
         this.broken(this.#failure);
@@ -192,11 +199,11 @@ export abstract class Http2Stream {
         this.#finish(this.#source);
         return false;
       }
-      if (left <= 0 || this.host.outbound.blocked) return true;
-      const room = Math.min(left, this.host.outbound.room(this.sendWindow.available));
+      if (this.turnLeft <= 0 || this.host.outbound.blocked) return true;
+      const room = Math.min(this.turnLeft, this.host.outbound.room(this.sendWindow.available));
       // The connection's window keeps its place in the queue, its own takes it away.
       if (room <= 0) return this.sendWindow.available > 0;
-      left -= this.#sendPart(piece, Math.min(room, piece.length));
+      this.turnLeft -= this.#sendPart(piece, Math.min(room, piece.length));
     }
     return false;
   }
@@ -207,6 +214,7 @@ export abstract class Http2Stream {
     this.#source = undefined;
     this.#piece = undefined;
     if (source !== undefined && !this.#sourceOver) cancelSource(source as BodySource, cause);
+    this.#sourceOver = false;
   }
 
   #sendPart(piece: Uint8Array, octets: number): number {
