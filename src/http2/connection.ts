@@ -35,9 +35,10 @@ import { ENDED, PEER_RESET, StreamTable, WE_RESET, type Closing } from './stream
 const FRAMES_PER_ENTRY = 256;
 /** A stream's window grows while no more than this lies unread on the connection. */
 const GROWTH_BYTES = 1024 * 1024;
+const FRAME_LATE = 'a frame or a field block took longer than headMs';
 const PING_DATA = Uint8Array.from('wire-rtt', (character) => character.charCodeAt(0));
 
-export type Moment = 'preface' | 'settings' | 'block' | 'idle' | 'pong' | 'goaway';
+export type Moment = 'frame' | 'preface' | 'settings' | 'block' | 'idle' | 'pong' | 'goaway';
 
 export abstract class Http2Connection implements Protocol, StreamHost, ReceiverHost {
   readonly transport: ConnectionTransport;
@@ -58,6 +59,8 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   readonly #rest = new ReceiveBuffer();
   readonly #settled: Http2Stream[] = [];
   #greeted = false;
+  /** Part of a frame has come. */
+  #awaitsFrame = false;
   /** The peer knows our settings. */
   #acknowledged = false;
   #frames = 0;
@@ -250,11 +253,27 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     }
     while (at < end && !this.#stands) {
       const next = this.#parser.receive(bytes, at, end);
-      if (next === MORE) break;
+      if (next === MORE) {
+        this.#awaitFrame();
+        break;
+      }
+      if (this.#awaitsFrame) this.#frameCame();
       this.#frames++;
       at = next;
     }
     return this.#ending ? end : at;
+  }
+
+  /** A frame has begun: whatever the progress, it ends in time (CVE-2007-6750). */
+  #awaitFrame(): void {
+    if (this.#awaitsFrame || this.#ending) return;
+    this.#awaitsFrame = true;
+    this.deadlines.set('frame', this.now() + this.limits.headMs);
+  }
+
+  #frameCame(): void {
+    this.#awaitsFrame = false;
+    this.deadlines.clear('frame');
   }
 
   /** Output that the peer does not take must not grow by its own asking. */
@@ -461,13 +480,21 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     this.#opened = opened;
   }
 
+  #frameIsLate(): void {
+    this.#awaitsFrame = false;
+    // While we do not read, it is not the peer who is slow.
+    if (this.outbound.blocked) this.#awaitFrame();
+    else this.#tooLate(PROTOCOL_ERROR, FRAME_LATE);
+  }
+
   #expired(moment: Moment): void {
     switch (moment) {
       case 'preface': this.#tooLate(PROTOCOL_ERROR, 'no preface in time (RFC 9113 §3.4)'); break;
       case 'settings':
         this.#tooLate(SETTINGS_TIMEOUT, 'SETTINGS was not acknowledged in time (RFC 9113 §6.5.3)');
         break;
-      case 'block': this.#tooLate(PROTOCOL_ERROR, 'a field block took longer than headMs'); break;
+      case 'frame': this.#frameIsLate(); break;
+      case 'block': this.#tooLate(PROTOCOL_ERROR, FRAME_LATE); break;
       case 'idle': this.goaway(NO_ERROR, 'idle for idleMs'); break;
       default: this.late(moment);
     }

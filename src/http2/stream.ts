@@ -192,7 +192,11 @@ export abstract class Http2Stream {
         this.broken(this.#failure);
         return false;
       }
-      if (this.#piece === undefined && !this.#pull(this.#source)) return false;
+      if (this.#piece === undefined) {
+        if (this.turnLeft <= 0 || this.host.outbound.blocked) return true;
+        if (this.#isShort() && this.#windows <= 0) return this.sendWindow.available > 0;
+        if (!this.#pull(this.#source)) return false;
+      }
       const piece = this.#piece as Uint8Array | null | undefined;
       if (piece === undefined) continue;
       if (piece === null) {
@@ -203,7 +207,7 @@ export abstract class Http2Stream {
       const room = Math.min(this.turnLeft, this.host.outbound.room(this.sendWindow.available));
       // The connection's window keeps its place in the queue, its own takes it away.
       if (room <= 0) return this.sendWindow.available > 0;
-      this.turnLeft -= this.#sendPart(piece, Math.min(room, piece.length));
+      this.#sendPart(piece, Math.min(room, piece.length));
     }
     return false;
   }
@@ -217,15 +221,16 @@ export abstract class Http2Stream {
     this.#sourceOver = false;
   }
 
-  #sendPart(piece: Uint8Array, octets: number): number {
+  #sendPart(piece: Uint8Array, octets: number): void {
     const whole = octets === piece.length;
     const part = whole ? piece : piece.subarray(0, octets);
+    this.turnLeft -= octets;
     this.sentBytes += octets;
     this.sendWindow.take(octets);
     this.sentAt = this.host.transport.clock.now();
     if (this.#declared !== undefined && this.sentBytes > this.#declared) {
       this.broken(new TypeError(`a body is longer than its length, ${this.#declared} octets`));
-      return octets;
+      return;
     }
     this.#piece = whole ? undefined : piece.subarray(octets);
     const last = whole && this.#isLast();
@@ -233,22 +238,24 @@ export abstract class Http2Stream {
     // What a small window cut up small earns its peer no further window updates.
     this.host.dataSent(whole || octets >= SMALL_BYTES);
     if (last) this.#ended();
-    return octets;
   }
 
   /** Looks one pull ahead, so that the last octets can carry END_STREAM. */
   #isLast(): boolean {
+    if (this.#isShort()) return false;
     const source = this.#source as BodySource;
     this.#pull(source);
     if (this.#piece !== null || this.#failure !== undefined) return false;
-    return !this.#isShort() && source.trailers === undefined;
+    return source.trailers === undefined;
   }
 
   /** Gets the next piece. False: it comes later. */
   #pull(source: BodySource | WakingSource): boolean {
     if (this.#pulling) return false;
+    // What cannot leave now would be held: then little is asked for, since it may be the end.
+    const room = this.host.outbound.blocked ? 0 : Math.min(this.turnLeft, this.#windows);
     try {
-      const piece = source.pull(PULL_BYTES);
+      const piece = source.pull(room > 0 ? Math.min(PULL_BYTES, room) : SMALL_BYTES);
       if (piece === undefined && this.isTunnel) return false;
       if (piece === null || piece instanceof Uint8Array) return this.#take(piece);
       this.#pullLater(piece as Promise<Uint8Array | null>);
@@ -257,6 +264,10 @@ export abstract class Http2Stream {
       this.#fail(error);
       return true;
     }
+  }
+
+  get #windows(): number {
+    return Math.min(this.sendWindow.available, this.host.outbound.window.available);
   }
 
   #fail(error: unknown): void {

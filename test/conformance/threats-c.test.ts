@@ -192,7 +192,7 @@ describe('C9 CONTINUATION flood, C10, C31', () => {
     expect(connected.transport.ended).toBe(false);
     connected.transport.tick(500);
     await connected.settled();
-    expect(reason(connected)).toBe('PROTOCOL_ERROR a field block took longer than headMs');
+    expect(reason(connected)).toBe('PROTOCOL_ERROR a frame or a field block took longer than headMs');
   });
 });
 
