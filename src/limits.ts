@@ -94,6 +94,8 @@ export interface Limits {
   readonly http2PrefaceMs: number;
   /** To the acknowledgement of our SETTINGS (RFC 9113 §6.5.3). */
   readonly http2SettingsMs: number;
+  /** From the last octet of a peer whose streams are open to a PING: does it live? */
+  readonly http2SilenceMs: number;
   /** To the answer of a PING (RFC 9113 §6.7). */
   readonly http2PingMs: number;
 
@@ -150,6 +152,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   http2SettingsPerFrame: 32,
   http2PrefaceMs: 10_000,
   http2SettingsMs: 10_000,
+  http2SilenceMs: 60_000,
   http2PingMs: 10_000,
   connections: undefined,
   connectionsPerAddress: Infinity,

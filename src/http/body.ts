@@ -84,7 +84,8 @@ export class RequestBody implements BodySource, BodySink, AsyncIterable<Uint8Arr
     this.length = length;
     this.#demand = demand;
     this.#collectedBytes = collectedBytes;
-    this.#ended = length === 0;
+    // Where there is a wire, it says when: trailers may follow content of no octets.
+    this.#ended = length === 0 && demand === undefined;
   }
 
   /** Content of no octets, for the many requests that have none. */

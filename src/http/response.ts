@@ -12,6 +12,9 @@ import type { ConnectionTransport, ProtocolFactory, Transport } from '../protoco
 /** What takes over after a switch. One that can live on any Transport fits; so on HTTP/2 too. */
 export type SwitchTarget = ProtocolFactory<ConnectionTransport>;
 
+/** A body was given a second time: it is the first exchange's to pull and to cancel. */
+export class BodyGivenError extends TypeError {}
+
 export class HttpResponse {
   readonly status: number;
   readonly fields: Fields;
@@ -53,7 +56,8 @@ export class HttpResponse {
   takeSource(): BodySource {
     if (!isBodySource(this.body)) throw new TypeError('this answer has no body to pull');
     if (this.#given) {
-      throw new TypeError('a body that is pulled can be given once: make one for each request');
+      const once = 'a body that is pulled can be given once';
+      throw new BodyGivenError(`${once}: make one for each request`);
     }
     const { length } = this.body;
     if (length !== undefined && !(Number.isSafeInteger(length) && length >= 0)) {

@@ -14,7 +14,7 @@ import { HttpError } from '../http/http-error.ts';
 import {
   HttpRequest, abortRequest, type HttpVersion, type RequestOrigin,
 } from '../http/request.ts';
-import type { HttpResponse } from '../http/response.ts';
+import { BodyGivenError, type HttpResponse } from '../http/response.ts';
 import { hasNoContent } from '../http/status.ts';
 import type { Clock, ConnectionTransport, Peer, ProtocolFactory } from '../protocol.ts';
 import { CHUNKED, UNTIL_CLOSE } from './framing.ts';
@@ -224,13 +224,13 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
       return this.#write(response);
     } catch (error) {
       // Nothing of this answer was written: the failure still has a whole answer of its own.
-      this.#drop(response);
+      this.#drop(response, error);
       const answer = this.#host.failure(error, this.request);
       this.response = answer;
       try {
         return this.#write(answer);
       } catch (second) {
-        this.#drop(answer);
+        this.#drop(answer, second);
         this.response = this.#host.failure(second, this.request);
         return this.#write(plainAnswer());
       }
@@ -238,9 +238,9 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   }
 
   /** Lets go of an answer that could not be begun. */
-  #drop(response: HttpResponse): void {
+  #drop(response: HttpResponse, error: unknown): void {
     if (this.#source !== undefined) this.#letGo(this.#source, undefined);
-    else response.cancel();
+    else if (!(error instanceof BodyGivenError)) response.cancel();
     this.#source = undefined;
     this.#pulled = undefined;
     this.#pullFailure = undefined;

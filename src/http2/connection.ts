@@ -8,24 +8,24 @@
  * protocol.ts is the server on top of it, client.ts the client.
  */
 import { ReceiveBuffer } from '../bytes/receive-buffer.ts';
-import { Deadlines } from '../deadlines.ts';
 import { ConnectionError, PeerGoneError, ProtocolError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { ConnectionTransport, Protocol } from '../protocol.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { ReceiveWindow } from './flow-control.ts';
 import {
-  CANCEL, COMPRESSION_ERROR, DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, INTERNAL_ERROR, NO_ERROR,
+  CANCEL, DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, INTERNAL_ERROR, NO_ERROR,
   PROTOCOL_ERROR, SETTINGS_TIMEOUT, STREAM_ID_MAX,
 } from './frame.ts';
 import { FrameParser, MORE } from './frame-parser.ts';
 import {
   writeGoaway, writePing, writeRstStream, writeSettings, writeWindowUpdate,
 } from './frame-writer.ts';
-import { CompressionError, type FieldList } from './hpack/index.ts';
+import type { FieldList } from './hpack/index.ts';
+import { Moments, type Moment } from './moments.ts';
 import { Outbound } from './outbound.ts';
 import { Receiver, type ReceiverHost } from './receiver.ts';
-import { SendQueue, turnOf } from './send-queue.ts';
+import { SendQueue } from './send-queue.ts';
 import { Settings } from './settings.ts';
 import type { Http2Stream, StreamHost } from './stream.ts';
 import { CLOSED, canReceive } from './stream-state.ts';
@@ -38,8 +38,6 @@ const GROWTH_BYTES = 1024 * 1024;
 const FRAME_LATE = 'a frame or a field block took longer than headMs';
 const PING_DATA = Uint8Array.from('wire-rtt', (character) => character.charCodeAt(0));
 
-export type Moment = 'frame' | 'preface' | 'settings' | 'block' | 'idle' | 'pong' | 'goaway';
-
 export abstract class Http2Connection implements Protocol, StreamHost, ReceiverHost {
   readonly transport: ConnectionTransport;
   readonly limits: Limits;
@@ -48,9 +46,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   readonly guard: FloodGuard;
   readonly peer = new Settings();
   readonly window = new ReceiveWindow(DEFAULT_WINDOW);
-  /** The last measured round trip, ms of the coarse clock; undefined before the first. */
-  roundTripMs: number | undefined;
-  protected readonly deadlines = new Deadlines<Moment>();
+  protected readonly moments: Moments;
   protected readonly queue = new SendQueue();
   /** No stream of the peer's above this is taken any more. */
   protected goawayAt = Infinity;
@@ -58,22 +54,20 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   readonly #parser: FrameParser;
   readonly #rest = new ReceiveBuffer();
   readonly #settled: Http2Stream[] = [];
+  readonly #deferred: Http2Stream[] = [];
   #greeted = false;
-  /** Part of a frame has come. */
-  #awaitsFrame = false;
   /** The peer knows our settings. */
   #acknowledged = false;
   #frames = 0;
   /** Content that handlers have not read yet, in octets. */
   #unread = 0;
   #inside = false;
+  #flushing = false;
   #paused = false;
   /** The connection ends when its last stream has. */
   #ending = false;
   #gone = false;
-  #pingAt = 0;
-  /** Tells whether streams were opened since it was last looked at: they may have ended, too. */
-  #opened = 0;
+  #receivedAt = 0;
   /** When DATA was last sent, of whichever stream. */
   #sentAt = 0;
 
@@ -81,6 +75,8 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     this.transport = transport;
     this.limits = limits;
     this.guard = new FloodGuard(limits);
+    this.moments = new Moments(limits, transport.clock);
+    this.#receivedAt = transport.clock.now();
     this.outbound = new Outbound(transport, this.peer);
     this.#parser = new FrameParser(new Receiver(this), DEFAULT_FRAME_SIZE);
   }
@@ -93,9 +89,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     const size = Math.max(DEFAULT_WINDOW, this.limits.http2ConnectionWindowBytes);
     const credit = this.window.grow(size);
     if (credit > 0) writeWindowUpdate(slab, 0, credit);
-    const now = this.now();
-    this.deadlines.set('preface', now + this.limits.http2PrefaceMs);
-    this.deadlines.set('settings', now + this.limits.http2SettingsMs);
+    this.moments.greeted();
     this.transport.gather();
   }
 
@@ -106,6 +100,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   abstract receiveBlock(
     stream: Http2Stream | undefined, streamId: number, list: FieldList, endStream: boolean,
   ): void;
+  abstract promiseComes(promisedId: number): void;
   abstract promiseReceived(streamId: number, promisedId: number, list: FieldList): void;
   abstract receivePriorityValue(streamId: number, value: Uint8Array): void;
   abstract wentAway(lastStreamId: number, code: number): void;
@@ -115,8 +110,8 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   protected abstract tickStream(stream: Http2Stream, now: number): void;
   /** The peer ended its side of the connection; a stream has all of its message. */
   protected abstract hungUp(stream: Http2Stream): void;
-  /** One of the role's own moments has come. */
-  protected abstract late(moment: Moment): void;
+  /** The second GOAWAY is due (§6.8). */
+  protected abstract sayGoodbye(): void;
   /** The peer answered our PING. */
   protected abstract ponged(): void;
   /** A connection error is about to be told to the peer. */
@@ -130,6 +125,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   receive(bytes: Uint8Array): void {
     this.#enter();
+    this.#receivedAt = this.now();
     const rest = this.#rest;
     if (rest.length > 0) {
       rest.append(bytes, 0, bytes.length);
@@ -143,6 +139,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   proceed(): void {
     this.#enter();
+    for (const stream of this.#deferred.splice(0)) this.settled(stream);
     this.#parseRest();
     this.#leave();
   }
@@ -168,11 +165,12 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   /** What settled goes on, content goes by turns, and all leaves at once. */
   flush(): void {
     this.#inside = true;
-    for (let stream = this.#settled.shift(); stream !== undefined; stream = this.#settled.shift()) {
-      stream.advance();
-    }
-    this.#pump();
+    this.#flushing = true;
+    // What settles meanwhile is a later turn's, or it could keep this one for good.
+    for (const stream of this.#settled.splice(0)) stream.advance();
+    this.queue.run(this.outbound);
     this.outbound.flush();
+    this.#flushing = false;
     this.#inside = false;
     this.#pauseOrResume();
     if (this.streams.size > 0) return;
@@ -182,8 +180,11 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   tick(now: number): void {
     this.#enter();
-    let moment = this.deadlines.expired(now);
-    for (; moment !== undefined; moment = this.deadlines.expired(now)) this.#expired(moment);
+    const { blocked } = this.outbound;
+    const silence = now - this.#receivedAt;
+    if (!blocked && this.streams.size > 0 && silence >= this.limits.http2SilenceMs) this.ping();
+    let moment = this.moments.expired(now, blocked);
+    for (; moment !== undefined; moment = this.moments.expired(now, blocked)) this.#late(moment);
     for (const stream of this.streams) {
       if (this.#isStalled(stream, now)) this.#resetStalled(stream);
       else this.tickStream(stream, now);
@@ -203,7 +204,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   closed(cause: Error | undefined): void {
     this.#gone = true;
-    this.#abandon(cause ?? new PeerGoneError('the peer closed the connection'));
+    this.#abandon(new PeerGoneError('the peer closed the connection', cause && { cause }));
     this.#rest.clear();
   }
 
@@ -218,7 +219,6 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   #leave(): void {
     this.#inside = false;
-    if (this.#gone) return;
     if (this.#rest.length === 0) this.#frames = 0;
     if (this.#frames >= FRAMES_PER_ENTRY) this.transport.defer();
     this.#pauseOrResume();
@@ -254,26 +254,14 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     while (at < end && !this.#stands) {
       const next = this.#parser.receive(bytes, at, end);
       if (next === MORE) {
-        this.#awaitFrame();
+        this.moments.frameBegan();
         break;
       }
-      if (this.#awaitsFrame) this.#frameCame();
+      this.moments.frameCame();
       this.#frames++;
       at = next;
     }
-    return this.#ending ? end : at;
-  }
-
-  /** A frame has begun: whatever the progress, it ends in time (CVE-2007-6750). */
-  #awaitFrame(): void {
-    if (this.#awaitsFrame || this.#ending) return;
-    this.#awaitsFrame = true;
-    this.deadlines.set('frame', this.now() + this.limits.headMs);
-  }
-
-  #frameCame(): void {
-    this.#awaitsFrame = false;
-    this.deadlines.clear('frame');
+    return at;
   }
 
   /** Output that the peer does not take must not grow by its own asking. */
@@ -291,17 +279,22 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   settled(stream: Http2Stream): void {
     if (this.#gone) return;
     this.#settled.push(stream);
-    if (this.#inside) this.transport.gather();
+    if (this.#inside && !this.#flushing) this.transport.gather();
     else this.transport.defer();
   }
 
+  later(stream: Http2Stream): void {
+    if (this.#gone) return;
+    this.#deferred.push(stream);
+    this.transport.defer();
+  }
+
   reset(stream: Http2Stream, code: number, cause: Error, fault: boolean): void {
-    if (this.#gone || stream.isClosed) return;
+    if (stream.isClosed) return;
     if (fault) this.guard.reset(this.now());
     writeRstStream(this.outbound.slab, stream.id, code);
     this.#forget(stream, WE_RESET);
     stream.aborted(cause);
-    if (!this.#inside) this.transport.gather();
   }
 
   resetByPeer(stream: Http2Stream, cause: Error): void {
@@ -321,7 +314,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   }
 
   credit(stream: Http2Stream, octets: number): void {
-    if (this.#gone) return;
+    if (this.#gone || this.#ending) return;
     this.creditConnection(octets);
     if (canReceive(stream.state)) this.#creditStream(stream, octets);
     if (!this.#inside) this.transport.gather();
@@ -355,15 +348,20 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   }
 
   settingsReceived(): void {
-    this.deadlines.clear('preface');
+    this.moments.settingsReceived();
   }
 
   settingsAcknowledged(): void {
-    this.deadlines.clear('settings');
+    this.moments.settingsAcknowledged();
     const shrinks = this.streamWindow - this.limits.http2StreamWindowBytes;
     this.#acknowledged = true;
     if (shrinks <= 0) return;
-    for (const stream of this.streams) stream.receiveWindow.shrink(shrinks);
+    for (const stream of this.streams) {
+      if (stream.id % 2 === 0) continue;
+      const credit = stream.receiveWindow.shrink(shrinks);
+      if (credit === 0 || !canReceive(stream.state)) continue;
+      writeWindowUpdate(this.outbound.slab, stream.id, credit);
+    }
   }
 
   /** What a stream of the peer's may send at first: our setting, once the peer has it (§6.9.2). */
@@ -375,25 +373,20 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   }
 
   blockBegan(): void {
-    this.deadlines.set('block', this.now() + this.limits.headMs);
+    this.moments.blockBegan();
   }
 
   blockEnded(): void {
-    this.deadlines.clear('block');
+    this.moments.blockEnded();
   }
 
   pinged(): void {
-    if (this.deadlines.at('pong') === undefined) return;
-    this.roundTripMs = this.now() - this.#pingAt;
-    this.deadlines.clear('pong');
-    this.ponged();
+    if (this.moments.ponged()) this.ponged();
   }
 
   /** Asks the peer for a sign of life, and for the round trip (§6.7). */
   protected ping(): void {
-    this.#pingAt = this.now();
-    writePing(this.outbound.slab, false, PING_DATA);
-    this.deadlines.set('pong', this.#pingAt + this.limits.http2PingMs);
+    if (this.moments.pinged()) writePing(this.outbound.slab, false, PING_DATA);
   }
 
   #forget(stream: Http2Stream, closing: Closing): void {
@@ -404,22 +397,9 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   // Sending
 
-  /** Turns of content until the windows, the peer, or the sources have no more. */
-  #pump(): void {
-    const { outbound, queue } = this;
-    while (!outbound.blocked && queue.length > 0) {
-      const stream = queue.next() as Http2Stream;
-      if (stream.turnLeft <= 0) stream.turnLeft = turnOf(stream);
-      const more = stream.send();
-      if (!more) stream.turnLeft = 0;
-      else if (stream.turnLeft > 0) return queue.addFirst(stream);
-      else queue.add(stream);
-    }
-  }
-
   /** Content waits, and the peer opens neither its window nor the connection's (slow read). */
   #isStalled(stream: Http2Stream, now: number): boolean {
-    if (!stream.hasContent) return false;
+    if (!stream.hasContent || !stream.isWaiting) return false;
     const since = stream.sendWindow.available <= 0
       ? stream.sentAt
       : this.outbound.window.available <= 0 ? Math.max(stream.sentAt, this.#sentAt) : now;
@@ -456,13 +436,13 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   #stop(): void {
     this.#ending = true;
     this.#rest.clear();
-    this.deadlines.clearAll();
+    this.moments.none();
   }
 
   #giveUp(code: number, message: string): void {
     this.goaway(code, message);
-    this.#abandon(new ConnectionError(code, message));
     this.#stop();
+    this.#abandon(new ConnectionError(code, message));
   }
 
   #tooLate(code: number, message: string): void {
@@ -471,40 +451,29 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   }
 
   #watchIdle(): void {
-    const opened = this.streams.lastRemote + this.streams.lastLocal;
-    if (this.streams.size > 0) this.deadlines.clear('idle');
+    if (this.streams.size > 0) this.moments.busy();
     else if (this.goawayAt !== Infinity) this.#stop();
-    else if (this.deadlines.at('idle') === undefined || opened !== this.#opened) {
-      this.deadlines.set('idle', this.now() + this.limits.idleMs);
-    }
-    this.#opened = opened;
+    else this.moments.idle(this.streams.lastRemote + this.streams.lastLocal);
   }
 
-  #frameIsLate(): void {
-    this.#awaitsFrame = false;
-    // While we do not read, it is not the peer who is slow.
-    if (this.outbound.blocked) this.#awaitFrame();
-    else this.#tooLate(PROTOCOL_ERROR, FRAME_LATE);
-  }
-
-  #expired(moment: Moment): void {
+  #late(moment: Moment): void {
     switch (moment) {
       case 'preface': this.#tooLate(PROTOCOL_ERROR, 'no preface in time (RFC 9113 §3.4)'); break;
       case 'settings':
         this.#tooLate(SETTINGS_TIMEOUT, 'SETTINGS was not acknowledged in time (RFC 9113 §6.5.3)');
         break;
-      case 'frame': this.#frameIsLate(); break;
+      case 'frame':
       case 'block': this.#tooLate(PROTOCOL_ERROR, FRAME_LATE); break;
       case 'idle': this.goaway(NO_ERROR, 'idle for idleMs'); break;
-      default: this.late(moment);
+      case 'pong': this.transport.destroy(new Error('PING was not answered')); break;
+      case 'goaway': this.sayGoodbye();
     }
   }
 }
 
 /** What an entry threw, as the peer is told of it (§5.4.1). */
 function asConnectionError(cause: Error): ProtocolError {
-  if (cause instanceof ProtocolError) return cause;
-  return cause instanceof CompressionError
-    ? new ConnectionError(COMPRESSION_ERROR, `${cause.message} (RFC 9113 §4.3)`, { cause })
+  return cause instanceof ProtocolError
+    ? cause
     : new ConnectionError(INTERNAL_ERROR, 'the server failed on this connection', { cause });
 }

@@ -13,7 +13,7 @@ import { HttpError } from '../http/http-error.ts';
 import {
   HttpRequest, abortRequest, type HttpVersion, type RequestOrigin,
 } from '../http/request.ts';
-import type { HttpResponse } from '../http/response.ts';
+import { BodyGivenError, type HttpResponse } from '../http/response.ts';
 import { hasNoContent } from '../http/status.ts';
 import type { Scheme } from '../http/target.ts';
 import type { Clock, Peer, ProtocolFactory, Transport } from '../protocol.ts';
@@ -300,7 +300,7 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
     } catch (error) {
       if (this.started) return this.broken(asError(error));
       if (this.hasContent) this.dropContent(asError(error));
-      else response.cancel();
+      else if (!(error instanceof BodyGivenError)) response.cancel();
       this.response = this.#host.failure(error, this.request);
       this.#start(this.response);
     }

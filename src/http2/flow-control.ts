@@ -45,14 +45,14 @@ export class ReceiveWindow {
   /** Octets have come. False: more than were allowed (§6.9.1). */
   receive(octets: number): boolean {
     this.available -= octets;
-    return this.available >= 0;
+    return octets === 0 || this.available >= 0;
   }
 
   /** Octets were read or dropped. Returns the credit that is worth a frame now, or 0. */
   consume(octets: number): number {
     this.#owed += octets;
     // Half a window: few frames, and the peer never waits for one while there is room.
-    if (this.#owed * 2 < this.#size) return 0;
+    if (this.#owed === 0 || this.#owed * 2 < this.#size) return 0;
     return this.#announce();
   }
 
@@ -64,9 +64,10 @@ export class ReceiveWindow {
   }
 
   /** Makes the window smaller than the peer may have taken it to be, so below zero (§6.9.2). */
-  shrink(octets: number): void {
+  shrink(octets: number): number {
     this.available -= octets;
     this.#size -= octets;
+    return this.consume(0);
   }
 
   #announce(): number {

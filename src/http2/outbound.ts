@@ -21,7 +21,7 @@ const COPIED_BYTES = 4096;
 const TEXT_BYTES = 16 * 1024;
 
 /** Connection-specific fields are another version's (RFC 9113 §8.2.2); a handler's are dropped. */
-const CONNECTION_FIELDS = new Set([
+export const CONNECTION_FIELDS = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade',
 ]);
 
@@ -112,12 +112,13 @@ export class Outbound {
   #responseBlock(
     status: number, fields: Fields, contentLength: number | undefined, date: string,
   ): Uint8Array {
+    // First of all: it may throw, and what the encoder has said by then would never be sent (§4.3).
+    const { names, values, hasDate } = blockFields(fields);
     const encoder = this.#encoder;
     const before = encoder.added;
     block.clear();
     encoder.begin(block);
     encoder.field(':status', String(status), block);
-    const { names, values, hasDate } = blockFields(fields);
     for (let i = 0; i < names.length; i++) {
       encoder.field(names[i] as string, values[i] as string, block);
     }
@@ -145,15 +146,17 @@ export class Outbound {
     streamId: number, promisedId: number, pseudo: readonly (readonly [string, string])[],
     fields: Fields,
   ): void {
-    this.#fill(pseudo, fields);
+    // A promised request has no content (§8.4).
+    this.#fill(pseudo, fields.without('content-length'));
     writePushPromise(this.slab, streamId, promisedId, written(), this.#peer.maxFrameSize);
   }
 
   #fill(pseudo: readonly (readonly [string, string])[], fields: Fields): void {
+    // First of all: see #responseBlock.
+    const { names, values, contentLength } = blockFields(fields);
     block.clear();
     this.#encoder.begin(block);
     for (const [name, value] of pseudo) this.#encoder.field(name, value, block);
-    const { names, values, contentLength } = blockFields(fields);
     for (let i = 0; i < names.length; i++) {
       this.#encoder.field(names[i] as string, values[i] as string, block);
     }

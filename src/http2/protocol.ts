@@ -11,7 +11,7 @@ import type { HttpResponse } from '../http/response.ts';
 import { isTargetText } from '../http/target.ts';
 import type { Limits } from '../limits.ts';
 import type { ConnectionTransport, ProtocolFactory } from '../protocol.ts';
-import { Http2Connection, type Moment } from './connection.ts';
+import { Http2Connection } from './connection.ts';
 import { Http2Exchange, type ExchangeHost, type RequestParts } from './exchange.ts';
 import {
   CANCEL, NO_ERROR, PREFACE, PROTOCOL_ERROR, REFUSED_STREAM, SETTINGS_ENABLE_CONNECT_PROTOCOL,
@@ -42,12 +42,8 @@ export interface Http2Options {
   readonly connectProtocols?: readonly string[] | undefined;
 }
 
-/** PRIORITY_UPDATE for streams that have not come yet: so many are kept (RFC 9218 §7.1). */
-const EARLY_PRIORITIES_MAX = 100;
 /** From here on the peer is sent to another connection, before it runs out of identifiers. */
 const STREAM_ID_RETIRES = STREAM_ID_MAX - 0x1_0000;
-/** How long a peer has to see the first GOAWAY, where PING does not tell (§6.8). */
-const GOAWAY_MS = 1000;
 
 /** Makes HTTP/2 connections that share their options. */
 export function http2(options: Http2Options): ProtocolFactory<ConnectionTransport> {
@@ -255,11 +251,16 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
 
   #keepEarly(streamId: number, priority: Priority): void {
     const early = this.#earlyPriorities;
-    if (early.size >= EARLY_PRIORITIES_MAX) {
+    const room = this.limits.http2Streams - (this.streams.size - this.#pushed);
+    if (early.size >= room) {
       // Streams that were passed over will not come any more (§5.1.1).
       for (const id of early.keys()) if (id <= this.streams.lastRemote) early.delete(id);
     }
-    if (early.size < EARLY_PRIORITIES_MAX) early.set(streamId, priority);
+    if (early.size >= room && !early.has(streamId)) {
+      const message = 'PRIORITY_UPDATE for more streams than may be open (RFC 9218 §7.1)';
+      throw new ConnectionError(PROTOCOL_ERROR, message);
+    }
+    early.set(streamId, priority);
   }
 
   // Push (§8.4)
@@ -268,6 +269,10 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     if (!this.#mayPushOn(parent) || !target.startsWith('/') || !isTargetText(target)) return false;
     const { scheme, authority } = parent.request;
     const streamId = this.streams.lastLocal + 2;
+    // First of all: fields that cannot be sent throw, and then nothing was promised.
+    this.outbound.promise(parent.id, streamId, [
+      [':method', 'GET'], [':scheme', scheme], [':authority', authority], [':path', target],
+    ], fields);
     this.streams.lastLocal = streamId;
     const exchange = new Http2Exchange(
       streamId, this, IDLE, this.peer.initialWindowSize, 0,
@@ -275,9 +280,6 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     exchange.act(SEND_PROMISE);
     this.streams.add(exchange);
     this.#pushed++;
-    this.outbound.promise(parent.id, streamId, [
-      [':method', 'GET'], [':scheme', scheme], [':authority', authority], [':path', target],
-    ], fields);
     exchange.open({
       method: 'GET', scheme, authority, target, fields,
       protocol: undefined, contentLength: undefined, endStream: true,
@@ -295,6 +297,10 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
   }
 
   override promiseReceived(): void {
+    // None comes.
+  }
+
+  override promiseComes(): void {
     throw new ConnectionError(PROTOCOL_ERROR, 'PUSH_PROMISE from a client (RFC 9113 §8.4)');
   }
 
@@ -325,11 +331,6 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     abortRequest((stream as Http2Exchange).request, cause);
   }
 
-  protected override late(moment: Moment): void {
-    if (moment === 'goaway') this.#sayGoodbye();
-    else if (moment === 'pong') this.transport.destroy(new Error('PING was not answered'));
-  }
-
   // The end
 
   /** Two steps (§6.8): a warning, a round trip for what is on its way, then the last stream. */
@@ -350,16 +351,16 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     this.#retiring = true;
     this.warnOfGoaway();
     this.ping();
-    this.deadlines.set('goaway', this.transport.clock.now() + GOAWAY_MS);
+    this.moments.warned();
   }
 
   protected override ponged(): void {
-    if (this.#retiring) this.#sayGoodbye();
+    if (this.#retiring) this.sayGoodbye();
   }
 
-  #sayGoodbye(): void {
+  protected override sayGoodbye(): void {
     if (this.goawayAt !== Infinity) return;
-    this.deadlines.clear('goaway');
+    this.moments.saidGoodbye();
     this.goaway(NO_ERROR, 'the server is closing');
   }
 

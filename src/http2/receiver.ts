@@ -3,24 +3,24 @@
  * stream, holds it to the state that the stream is in, counts windows, decodes field blocks; what
  * follows is the connection's and the stream's.
  */
-import { ConnectionError, PeerGoneError } from '../errors.ts';
+import { ConnectionError, PeerGoneError, StreamError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import { BlockGathering } from './block-gathering.ts';
 import { markOf } from './field-marks.ts';
 import type { FloodGuard } from './flood-guard.ts';
 import type { ReceiveWindow } from './flow-control.ts';
 import {
-  END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, STREAM_CLOSED,
-  errorName,
+  COMPRESSION_ERROR, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR,
+  PROTOCOL_ERROR, STREAM_CLOSED, errorName,
 } from './frame.ts';
 import type { FrameSink } from './frame-parser.ts';
 import { writePing, writeSettingsAck, writeWindowUpdate } from './frame-writer.ts';
 import { trailerFields } from './header-block.ts';
-import { HpackDecoder, type FieldList } from './hpack/index.ts';
+import { CompressionError, HpackDecoder, type FieldList } from './hpack/index.ts';
 import type { Outbound } from './outbound.ts';
 import type { Settings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
-import { RESERVED_LOCAL, canReceive } from './stream-state.ts';
+import { HALF_CLOSED_LOCAL, RESERVED_LOCAL, RESERVED_REMOTE, canReceive } from './stream-state.ts';
 import { ENDED, NEVER_USED, PEER_RESET, WE_RESET, type StreamTable } from './stream-table.ts';
 
 /** The connection, as frames see it. */
@@ -42,6 +42,8 @@ export interface ReceiverHost {
   receiveBlock(
     stream: Http2Stream | undefined, streamId: number, list: FieldList, endStream: boolean,
   ): void;
+  /** PUSH_PROMISE has begun. Throws where it may not come. */
+  promiseComes(promisedId: number): void;
   promiseReceived(streamId: number, promisedId: number, list: FieldList): void;
   receivePriorityValue(streamId: number, value: Uint8Array): void;
   settingsReceived(): void;
@@ -102,14 +104,16 @@ export class Receiver implements FrameSink {
 
   #admits(stream: Http2Stream, octets: number): boolean {
     forbidReserved(stream, 'DATA');
+    if (!stream.hasHead) {
+      stream.malformed('DATA before the head (RFC 9113 §8.1)');
+      return false;
+    }
     if (!canReceive(stream.state)) {
-      const error = new Error('DATA after END_STREAM (RFC 9113 §5.1)');
-      this.#host.reset(stream, STREAM_CLOSED, error, true);
+      this.#offence(stream, STREAM_CLOSED, 'DATA after END_STREAM (RFC 9113 §5.1)');
       return false;
     }
     if (stream.admits(octets)) return true;
-    const error = new Error('over the window of the stream (RFC 9113 §6.9.1)');
-    this.#host.reset(stream, FLOW_CONTROL_ERROR, error, true);
+    this.#offence(stream, FLOW_CONTROL_ERROR, 'over the window of the stream (RFC 9113 §6.9.1)');
     return false;
   }
 
@@ -176,6 +180,8 @@ export class Receiver implements FrameSink {
     bytes: Uint8Array, start: number, end: number,
   ): void {
     this.#requireSettings();
+    // Before it is gathered, where a promised stream of 0 would make it a HEADERS.
+    this.#host.promiseComes(promisedId);
     if (endHeaders) {
       this.#promise(streamId, promisedId, bytes, start, end);
     } else {
@@ -218,14 +224,20 @@ export class Receiver implements FrameSink {
     const list = this.#decode(bytes, start, end);
     const stream = host.streams.get(streamId);
     if (stream === undefined && !this.#opens(streamId)) return;
-    if (dependency === streamId) this.#selfDependency(stream, streamId);
+    if (dependency === streamId && this.#hasTree) this.#selfDependency(stream, streamId);
     else if (stream?.hasHead === true) this.#trailers(stream, list, endStream);
     else host.receiveBlock(stream, streamId, list, endStream);
   }
 
   #decode(bytes: Uint8Array, start: number, end: number): FieldList {
     const list = this.#host.fieldList();
-    this.#decoder.decode(bytes, start, end, list);
+    try {
+      this.#decoder.decode(bytes, start, end, list);
+    } catch (cause) {
+      if (!(cause instanceof CompressionError)) throw cause;
+      const message = `${cause.message} (RFC 9113 §4.3)`;
+      throw new ConnectionError(COMPRESSION_ERROR, message, { cause });
+    }
     if (list.octets <= list.maxOctets * LIST_EXCESS_MAX) return list;
     const message = `a field section over ${LIST_EXCESS_MAX} times its bound of ${list.maxOctets}`;
     throw new ConnectionError(ENHANCE_YOUR_CALM, `${message} octets (RFC 9113 §10.5.1)`);
@@ -235,7 +247,8 @@ export class Receiver implements FrameSink {
   #opens(streamId: number): boolean {
     const { streams, guard } = this.#host;
     if (this.#isIdle(streamId)) {
-      if (this.#host.isRemote(streamId)) return true;
+      // A server's streams are opened by promises.
+      if (this.#host.isRemote(streamId) && streamId % 2 === 1) return true;
       throw new ConnectionError(PROTOCOL_ERROR, 'HEADERS on an idle stream (RFC 9113 §5.1.1)');
     }
     switch (streams.closing(streamId)) {
@@ -257,10 +270,10 @@ export class Receiver implements FrameSink {
   #trailers(stream: Http2Stream, list: FieldList, endStream: boolean): void {
     forbidReserved(stream, 'HEADERS');
     if (!canReceive(stream.state)) {
-      const error = new Error('HEADERS after END_STREAM (RFC 9113 §5.1)');
-      this.#host.reset(stream, STREAM_CLOSED, error, true);
+      this.#offence(stream, STREAM_CLOSED, 'HEADERS after END_STREAM (RFC 9113 §5.1)');
       return;
     }
+    if (stream.isTunnel) return stream.malformed('HEADERS on a tunnel (RFC 9113 §8.5)');
     const fields = !endStream
       ? 'trailers without END_STREAM (RFC 9113 §8.1)'
       : list.isOver ? 'trailers are too large (RFC 9113 §10.5.1)' : trailerFields(list);
@@ -268,28 +281,38 @@ export class Receiver implements FrameSink {
     else stream.receiveEnd(fields);
   }
 
+  /** Whether the peer may mean its dependencies (RFC 9218 §2.1). */
+  get #hasTree(): boolean {
+    return this.#host.peer.noRfc7540Priorities !== true;
+  }
+
   /** The tree of dependencies is gone (§5.3.2), its one check stays (§5.3.1). */
   #selfDependency(stream: Http2Stream | undefined, streamId: number): void {
     const host = this.#host;
-    const error = new Error('a stream that depends on itself (RFC 9113 §5.3.1)');
     if (stream !== undefined) {
-      host.reset(stream, PROTOCOL_ERROR, error, true);
+      this.#offence(stream, PROTOCOL_ERROR, 'a stream that depends on itself (RFC 9113 §5.3.1)');
       return;
     }
-    if (this.#isIdle(streamId) && host.isRemote(streamId)) host.streams.lastRemote = streamId;
-    host.resetUnknown(streamId, PROTOCOL_ERROR, true);
+    const idle = this.#isIdle(streamId);
+    if (idle && !host.isRemote(streamId)) {
+      const message = 'a stream that is not the peer\'s to open depends on itself';
+      throw new ConnectionError(PROTOCOL_ERROR, `${message} (RFC 9113 §5.1.1)`);
+    }
+    if (idle) host.streams.lastRemote = streamId;
+    host.resetUnknown(streamId, PROTOCOL_ERROR, idle);
   }
 
   // Frames about a stream
 
   receivePriority(streamId: number, dependency: number): void {
     this.#countControl();
-    if (dependency !== streamId) return;
+    if (dependency !== streamId || !this.#hasTree) return;
     this.#selfDependency(this.#host.streams.get(streamId), streamId);
   }
 
   receiveRstStream(streamId: number, code: number): void {
     const host = this.#host;
+    this.#requireSettings();
     this.#requireUsed(streamId, 'RST_STREAM', '6.4');
     host.guard.reset(host.now());
     const stream = host.streams.get(streamId);
@@ -315,11 +338,12 @@ export class Receiver implements FrameSink {
     this.#requireUsed(streamId, 'WINDOW_UPDATE', '6.9');
     const stream = host.streams.get(streamId);
     if (stream === undefined) return;
+    if (stream.state === RESERVED_REMOTE) throw reserved('WINDOW_UPDATE');
     if (increment === 0) {
-      host.reset(stream, PROTOCOL_ERROR, new Error(ZERO_INCREMENT), true);
+      this.#offence(stream, PROTOCOL_ERROR, ZERO_INCREMENT);
     } else if (!stream.sendWindow.add(increment)) {
-      const error = new Error('the window of the stream passed 2^31-1 (RFC 9113 §6.9.1)');
-      host.reset(stream, FLOW_CONTROL_ERROR, error, true);
+      const message = 'the window of the stream passed 2^31-1 (RFC 9113 §6.9.1)';
+      this.#offence(stream, FLOW_CONTROL_ERROR, message);
     } else if (stream.hasContent) {
       host.ready(stream);
     }
@@ -327,7 +351,7 @@ export class Receiver implements FrameSink {
 
   streamError(streamId: number, code: number, message: string): void {
     const stream = this.#host.streams.get(streamId);
-    if (stream !== undefined) this.#host.reset(stream, code, new Error(message), true);
+    if (stream !== undefined) this.#offence(stream, code, message);
     else if (this.#isIdle(streamId)) throw new ConnectionError(code, message);
     else this.#host.resetUnknown(streamId, code, false);
   }
@@ -351,7 +375,9 @@ export class Receiver implements FrameSink {
   #moveWindows(change: number): void {
     if (change === 0) return;
     for (const stream of this.#host.streams) {
-      if (!stream.sendWindow.add(change)) {
+      const fits = stream.sendWindow.add(change);
+      // Where our end was sent, a window is nothing any more.
+      if (!fits && stream.state !== HALF_CLOSED_LOCAL) {
         const message = 'SETTINGS moved a window past 2^31-1 (RFC 9113 §6.9.2)';
         throw new ConnectionError(FLOW_CONTROL_ERROR, message);
       }
@@ -384,6 +410,11 @@ export class Receiver implements FrameSink {
     this.#host.guard.control(this.#host.now());
   }
 
+  /** Resets a stream for what the peer did on it (§5.4.2). */
+  #offence(stream: Http2Stream, code: number, message: string): void {
+    this.#host.reset(stream, code, new StreamError(stream.id, code, message), true);
+  }
+
   #isIdle(streamId: number): boolean {
     return this.#host.streams.isIdle(streamId, this.#host.isRemote(streamId));
   }
@@ -401,8 +432,11 @@ export class Receiver implements FrameSink {
   }
 }
 
-/** On a stream that we promised, the peer sends nothing of the kind (§5.1). */
-function forbidReserved(stream: Http2Stream, frame: string): void {
-  if (stream.state !== RESERVED_LOCAL) return;
-  throw new ConnectionError(PROTOCOL_ERROR, `${frame} on a reserved stream (RFC 9113 §5.1)`);
+/** On a stream that was promised, nothing of the kind is sent (§5.1). */
+function forbidReserved({ state }: Http2Stream, frame: string): void {
+  if (state === RESERVED_LOCAL || state === RESERVED_REMOTE) throw reserved(frame);
+}
+
+function reserved(frame: string): ConnectionError {
+  return new ConnectionError(PROTOCOL_ERROR, `${frame} on a reserved stream (RFC 9113 §5.1)`);
 }

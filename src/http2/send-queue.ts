@@ -6,6 +6,7 @@
  * eighth turn the next one goes to the least urgent that waits.
  */
 import { URGENCIES } from './priority.ts';
+import type { Outbound } from './outbound.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** Octets of one turn. */
@@ -32,14 +33,6 @@ export class SendQueue {
     this.#count++;
   }
 
-  /** Its turn was cut short by what all share: it goes on first. */
-  addFirst(stream: Http2Stream): void {
-    const { urgency } = stream.priority;
-    stream.queuedAt = urgency;
-    (this.#waiting[urgency] as Http2Stream[]).unshift(stream);
-    this.#count++;
-  }
-
   remove(stream: Http2Stream): void {
     if (stream.queuedAt < 0) return;
     const streams = this.#waiting[stream.queuedAt] as Http2Stream[];
@@ -60,12 +53,48 @@ export class SendQueue {
     if (this.#count === 0) return undefined;
     const fair = ++this.#turns % TURNS_A_ROUND === 0;
     for (let i = 0; i < URGENCIES; i++) {
-      const stream = this.#waiting[fair ? URGENCIES - 1 - i : i]?.[0];
+      const stream = this.#waiting[fair ? URGENCIES - 1 - i : i]?.shift();
       if (stream === undefined) continue;
-      this.remove(stream);
+      stream.queuedAt = -1;
+      this.#count--;
       return stream;
     }
     return undefined;
+  }
+
+  /** Its turn was cut short by what all share: it goes on first. */
+  #addFirst(stream: Http2Stream): void {
+    const { urgency } = stream.priority;
+    stream.queuedAt = urgency;
+    (this.#waiting[urgency] as Http2Stream[]).unshift(stream);
+    this.#count++;
+  }
+
+  /** Turns of content until the windows, the peer, or the sources have no more. */
+  run(outbound: Outbound): void {
+    while (!outbound.blocked && this.#count > 0) {
+      const stream = this.next() as Http2Stream;
+      if (stream.turnLeft <= 0) stream.turnLeft = turnOf(stream);
+      const more = stream.send();
+      if (!more) {
+        stream.turnLeft = 0;
+      } else if (stream.turnLeft <= 0) {
+        this.add(stream);
+      } else {
+        this.#addFirst(stream);
+        break;
+      }
+    }
+    if (outbound.window.available <= 0) this.#sendEnds(outbound);
+  }
+
+  /** An end needs no window: content that has none must not keep it back (RFC 9113 §6.9.1). */
+  #sendEnds(outbound: Outbound): void {
+    for (const stream of this.#waiting.flat()) {
+      if (outbound.blocked) return;
+      if (stream.turnLeft <= 0) stream.turnLeft = turnOf(stream);
+      if (!stream.send()) this.remove(stream);
+    }
   }
 }
 

@@ -16,14 +16,35 @@ export const PEER_RESET = 2;
 export const WE_RESET = 3;
 export type Closing = typeof NEVER_USED | typeof ENDED | typeof PEER_RESET | typeof WE_RESET;
 
-/** Streams remembered of each side, whose identifiers are odd and even. */
+/** Streams remembered of each side. */
 const REMEMBERED = 300;
-const PLACES = REMEMBERED * 2;
+
+/** The last closings of one side, in their order. Asked seldom, so they are looked through. */
+class Closings {
+  readonly #ids = new Int32Array(REMEMBERED);
+  readonly #how = new Uint8Array(REMEMBERED);
+  #next = 0;
+
+  add(streamId: number, closing: Closing): void {
+    this.#ids[this.#next] = streamId;
+    this.#how[this.#next] = closing;
+    this.#next = (this.#next + 1) % REMEMBERED;
+  }
+
+  get(streamId: number): Closing {
+    for (let back = 1; back <= REMEMBERED; back++) {
+      const place = (this.#next - back + REMEMBERED) % REMEMBERED;
+      if (this.#ids[place] === streamId) return this.#how[place] as Closing;
+    }
+    return NEVER_USED;
+  }
+}
 
 export class StreamTable {
   readonly #live = new Map<number, Http2Stream>();
-  #closedIds: Int32Array | undefined;
-  #closings: Uint8Array | undefined;
+  /** Of streams with odd and with even identifiers. */
+  #odd: Closings | undefined;
+  #even: Closings | undefined;
   /** The highest stream that the peer opened, and that we opened. */
   lastRemote = 0;
   lastLocal = 0;
@@ -52,18 +73,13 @@ export class StreamTable {
 
   /** Notes how a stream ended that may never have lived here. */
   remember(streamId: number, closing: Closing): void {
-    this.#closedIds ??= new Int32Array(PLACES);
-    this.#closings ??= new Uint8Array(PLACES);
-    const place = streamId % PLACES;
-    this.#closedIds[place] = streamId;
-    this.#closings[place] = closing;
+    if (streamId % 2 === 1) (this.#odd ??= new Closings()).add(streamId, closing);
+    else (this.#even ??= new Closings()).add(streamId, closing);
   }
 
   /** How a stream that does not live was closed. */
   closing(streamId: number): Closing {
-    const place = streamId % PLACES;
-    if (this.#closedIds?.[place] !== streamId) return NEVER_USED;
-    return this.#closings?.[place] as Closing;
+    return (streamId % 2 === 1 ? this.#odd : this.#even)?.get(streamId) ?? NEVER_USED;
   }
 
   [Symbol.iterator](): IterableIterator<Http2Stream> {

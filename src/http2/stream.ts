@@ -4,7 +4,7 @@
  *
  * Content is pulled only in the stream's turn (send-queue.ts), as far as the windows go.
  */
-import { asError } from '../errors.ts';
+import { StreamError, asError } from '../errors.ts';
 import { PULL_BYTES, cancelSource, type BodySource, type RequestBody } from '../http/body.ts';
 import type { Fields } from '../http/fields.ts';
 import type { Limits } from '../limits.ts';
@@ -26,6 +26,8 @@ export interface StreamHost {
   /** It has content to send, or it settled: it wants a turn. */
   ready(stream: Http2Stream): void;
   settled(stream: Http2Stream): void;
+  /** `advance` is called in a later turn. */
+  later(stream: Http2Stream): void;
   /** Ends a stream with RST_STREAM; `fault`: an offence of the peer's. */
   reset(stream: Http2Stream, code: number, cause: Error, fault: boolean): void;
   /** The stream reached its end in both directions. */
@@ -37,6 +39,8 @@ export interface StreamHost {
   /** DATA was sent; `earns`: the peer may well answer it with window updates. */
   dataSent(earns: boolean): void;
 }
+
+export const LEDGER_FULL = 'the connection holds more than ledgerBytes (RFC 9113 §10.5)';
 
 /** DATA under this is small, where a window cut it so. */
 const SMALL_BYTES = 1024;
@@ -135,7 +139,7 @@ export abstract class Http2Stream {
       this.inbound.push(this.host.transport.keep(bytes, start, end));
     } else {
       this.host.hold(-octets);
-      this.host.reset(this, CANCEL, new Error('the connection holds more than ledgerBytes'), true);
+      this.host.reset(this, CANCEL, new StreamError(this.id, CANCEL, LEDGER_FULL), true);
       this.host.credit(this, octets);
     }
   }
@@ -150,7 +154,7 @@ export abstract class Http2Stream {
   }
 
   malformed(message: string): void {
-    this.host.reset(this, PROTOCOL_ERROR, new Error(message), true);
+    this.host.reset(this, PROTOCOL_ERROR, new StreamError(this.id, PROTOCOL_ERROR, message), true);
   }
 
   // Content that goes
@@ -158,6 +162,11 @@ export abstract class Http2Stream {
   /** Whether content waits for a window or a turn. */
   get hasContent(): boolean {
     return this.#source !== undefined;
+  }
+
+  /** Whether content that is at hand, or due, cannot leave: the peer gives no window. */
+  get isWaiting(): boolean {
+    return !this.#pulling && (this.#piece instanceof Uint8Array || this.#isShort());
   }
 
   /** Begins to send content; `declared` is its length where it was told. */
@@ -292,6 +301,8 @@ export abstract class Http2Stream {
 
   #take(piece: unknown): true {
     if (piece === null) this.#sourceOver = true;
+    // The peer's time to make room for it begins now.
+    this.sentAt = this.host.transport.clock.now();
     if (piece === null || (piece instanceof Uint8Array && piece.length > 0)) this.#piece = piece;
     else this.#failure = new TypeError('a body yielded neither octets nor null');
     return true;

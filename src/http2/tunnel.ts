@@ -11,7 +11,7 @@ import { ReceiveBuffer } from '../bytes/receive-buffer.ts';
 import { WriteBuffer } from '../bytes/write-buffer.ts';
 import type { Clock, Peer, Protocol, ProtocolFactory, Transport } from '../protocol.ts';
 import { CANCEL, INTERNAL_ERROR } from './frame.ts';
-import type { Http2Stream, WakingSource } from './stream.ts';
+import { LEDGER_FULL, type Http2Stream, type WakingSource } from './stream.ts';
 
 export class Tunnel implements Transport, WakingSource {
   readonly length = undefined;
@@ -93,7 +93,7 @@ export class Tunnel implements Transport, WakingSource {
 
   gather(): void {
     this.#gathering = true;
-    if (!this.#inside) this.#later();
+    if (!this.#inside) this.#soon();
   }
 
   end(): void {
@@ -107,7 +107,7 @@ export class Tunnel implements Transport, WakingSource {
     this.#out.clear();
     const code = cause === undefined ? CANCEL : INTERNAL_ERROR;
     this.#doom ??= { code, cause: cause ?? new Error('the tunnel was destroyed') };
-    if (!this.#inside) this.#later();
+    if (!this.#inside) this.#soon();
   }
 
   // The stream's side
@@ -118,6 +118,7 @@ export class Tunnel implements Transport, WakingSource {
       this.#stream.host.credit(this.#stream, end - start);
     } else if (this.#paused || this.#held.length > 0) {
       this.#held.append(bytes, start, end);
+      if (!this.#stream.host.hold(end - start)) this.destroy(new Error(LEDGER_FULL));
     } else {
       this.#deliver(bytes.subarray(start, end));
     }
@@ -144,9 +145,11 @@ export class Tunnel implements Transport, WakingSource {
     if (!this.#paused && held.length > 0) {
       const octets = held.bytes.subarray(held.start, held.end);
       held.clear();
+      this.#stream.host.hold(-octets.length);
       this.#deliver(octets);
     }
     this.#tellEof();
+    if (this.#gathering) this.#leave();
   }
 
   tick(now: number): void {
@@ -169,6 +172,10 @@ export class Tunnel implements Transport, WakingSource {
     }
     this.#stream.host.hold(-this.#charged);
     this.#charged = 0;
+    const held = this.#held.length;
+    this.#held.clear();
+    this.#stream.host.hold(-held);
+    if (held > 0) this.#stream.host.credit(this.#stream, held);
   }
 
   // A source of the stream's content
@@ -190,8 +197,14 @@ export class Tunnel implements Transport, WakingSource {
     return this.#owesDrained && this.#out.length <= low;
   }
 
-  #later(): void {
+  /** `advance` comes before this turn's octets leave. */
+  #soon(): void {
     if (!this.#gone) this.#stream.host.settled(this.#stream);
+  }
+
+  /** `advance` comes in a later turn (Transport.defer and drained). */
+  #later(): void {
+    if (!this.#gone) this.#stream.host.later(this.#stream);
   }
 
   #deliver(octets: Uint8Array): void {

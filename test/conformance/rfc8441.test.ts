@@ -6,7 +6,8 @@ import type { Protocol, Transport } from '../../src/protocol.ts';
 import { END_HEADERS, END_STREAM, SETTINGS, WINDOW_UPDATE } from '../../src/http2/frame.ts';
 import { nextProtocol } from '../support/next-protocol.ts';
 import {
-  answersIn, data, get, headers, join, open, outcomeOf, reset, verdict, windowUpdate,
+  answersIn, data, frame, get, headers, join, open, outcomeOf, priority, reset, verdict,
+  windowUpdate,
   type Connected, type FieldPairs,
 } from '../support/http2.ts';
 
@@ -60,6 +61,9 @@ describe('§4 The Extended CONNECT Method', () => {
     ['no :authority', without(':authority')],
     ['another method', [[':method', 'GET'], ...without(':method')]],
     [':protocol twice', [...EXTENDED, [':protocol', 'frob']]],
+    [':path is empty', [...without(':path'), [':path', '']]],
+    ['Connection (§5)', [...EXTENDED, ['connection', 'upgrade']]],
+    ['Upgrade (§5)', [...EXTENDED, ['upgrade', 'websocket']]],
   ])('malformed: %s', async (_, fields) => {
     expect(await verdict(join(headers(1, fields), get(3)), undefined, { connectProtocols }))
       .toMatchObject({ resets: { 1: 'PROTOCOL_ERROR' }, answers: { 3: '200 hello' } });
@@ -199,6 +203,30 @@ describe('§5 a tunnel: pause, end, reset', () => {
     transport.resume();
     await connected.settled();
     expect(calls.join('')).toBe(`${large.repeat(12)}yeof`);
+  });
+
+  test.each([
+    ['trailers', headers(1, [['x', 'y']])],
+    ['HEADERS without END_STREAM', headers(1, [['x', 'y']], END_HEADERS)],
+    ['another request', headers(1, EXTENDED, END_HEADERS)],
+  ])('%s on a connected stream is a stream error (RFC 9113 §8.5)', async (_, octets) => {
+    const next = nextProtocol();
+    const connected = await tunnel(next.factory);
+    await connected.send(octets);
+    expect(outcomeOf(connected).resets).toEqual({ 1: 'PROTOCOL_ERROR' });
+    expect(next.calls).toEqual(['closed']);
+    await isWell(connected);
+  });
+
+  test.each([
+    ['PRIORITY', priority(1, 3)], ['WINDOW_UPDATE', windowUpdate(1, 1)],
+    ['an unknown frame', frame(0x42, 0, 1, 'x')],
+  ])('%s on a connected stream is taken (RFC 9113 §8.5)', async (_, octets) => {
+    const next = nextProtocol();
+    const connected = await tunnel(next.factory);
+    await connected.send(octets, data(1, 'x'));
+    expect([next.received, outcomeOf(connected).resets]).toEqual(['x', {}]);
+    await isWell(connected);
   });
 
   test('the end of one side leaves the other open', async () => {

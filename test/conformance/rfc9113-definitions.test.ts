@@ -1,14 +1,18 @@
 /** RFC 9113 §6 and §7: each frame by itself, and what it does. */
 import { describe, expect, test } from 'vitest';
+import { HttpResponse } from '../../src/http/response.ts';
 import {
-  ACK, DATA, END_STREAM, GOAWAY, PADDED, PING, PREFACE, PRIORITY, PUSH_PROMISE, RST_STREAM,
-  SETTINGS, WINDOW_UPDATE, errorName,
+  ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, PADDED, PING, PREFACE, PRIORITY, PUSH_PROMISE,
+  RST_STREAM, SETTINGS, WINDOW_UPDATE, errorName,
 } from '../../src/http2/frame.ts';
+import { HpackEncoder } from '../../src/http2/hpack/index.ts';
 import {
-  PSEUDO, connect, data, echo, frame, get, goaway, headers, join, numberIn, open, outcomeOf, ping,
-  post, priorityUpdate, promise, reset, settings, silent, textOf, verdict,
+  PSEUDO, block, connect, continuation, data, echo, encoded, fieldsOf, frame, get, goaway,
+  headers, join, numberIn, open, outcomeOf, ping, post, priorityUpdate, promise, reset, settings,
+  silent, textOf, verdict, windowUpdate, type Frame,
 } from '../support/http2.ts';
 
+const NOTHING = new Uint8Array(0);
 const ended = (id: number, content: string): Uint8Array => data(id, content, END_STREAM);
 
 describe('§6.1 DATA', () => {
@@ -41,6 +45,10 @@ describe('streams and lengths of the frames', () => {
     ['GOAWAY on 1 (§6.8)', frame(GOAWAY, 0, 1, '12345678')],
     ['PUSH_PROMISE on 0 (§6.6)', promise(0, 2, PSEUDO)],
     ['PUSH_PROMISE of a client (§8.4)', promise(1, 2, PSEUDO)],
+    ['PUSH_PROMISE of a client, in parts (§8.4)', join(
+      frame(PUSH_PROMISE, 0, 3, join([0, 0, 0, 2], block(PSEUDO))), continuation(3, ''))],
+    ['PUSH_PROMISE of stream 0, in parts (§6.6, §8.4)', join(
+      frame(PUSH_PROMISE, 0, 3, join([0, 0, 0, 0], block(PSEUDO))), continuation(3, ''))],
     ['CONTINUATION on 0 (§6.10)', frame(9, 4, 0)],
   ])('%s is PROTOCOL_ERROR', async (_, octets) => {
     expect(await verdict(join(post(1), octets), silent))
@@ -68,7 +76,26 @@ describe('streams and lengths of the frames', () => {
   });
 });
 
+describe('§6.3 PRIORITY of a bad length', () => {
+  test.each([
+    ['idle: no RST_STREAM may be sent for it (§6.4), so the connection ends', NOTHING,
+      { goaway: 'FRAME_SIZE_ERROR', resets: {}, ended: true }],
+    ['closed: it is reset, and no more', join(post(1), reset(1)),
+      { goaway: undefined, resets: { 1: 'FRAME_SIZE_ERROR' }, pings: 1 }],
+  ])('on a stream that is %s', async (_, before, expected) => {
+    expect(await verdict(join(before, frame(PRIORITY, 0, 1, '1234'), ping()), silent))
+      .toMatchObject(expected);
+  });
+});
+
 describe('§6.4 RST_STREAM', () => {
+  test('after it nothing is sent for its stream, though windows open', async () => {
+    const connected = await open(() => new HttpResponse(200, {}, 'x'.repeat(200_000)));
+    await connected.send(get(1));
+    const frames = await connected.send(reset(1), windowUpdate(0, 99_999), settings([[4, 99_999]]));
+    expect(frames.filter(({ streamId }) => streamId === 1)).toEqual([]);
+  });
+
   test('ends the stream: handler and body hear of it, with the name of the code', async () => {
     const heard: unknown[] = [];
     const connected = await open(async (request) => {
@@ -190,6 +217,49 @@ describe('§6.8 GOAWAY', () => {
     connected.transport.shutdown();
     await connected.send(get(1));
     expect(drained).toEqual([true]);
+  });
+
+  test('its last stream never goes up: a warning, the last word, an error', async () => {
+    const connected = await open(silent);
+    const lasts: number[] = [];
+    const note = (frames: readonly Frame[]): void => void lasts.push(...frames
+      .filter(({ type }) => type === GOAWAY).map((one) => numberIn(one)));
+    await connected.send(get(1), get(3));
+    connected.transport.shutdown();
+    note(await connected.settled());
+    connected.transport.tick(1000);
+    note(await connected.settled());
+    note(await connected.send(get(5), get(7)));
+    note(await connected.send(data(0)));
+    expect(lasts).toEqual([0x7fff_ffff, 3, 3]);
+    expect([connected.seen.length, connected.transport.ended]).toEqual([2, true]);
+  });
+
+  test('what comes above the last stream still counts: its blocks and its octets', async () => {
+    const window = 65_535;
+    const encoder = new HpackEncoder();
+    const trailers: unknown[] = [];
+    const connected = await open(async ({ body }) => {
+      await body.bytes();
+      trailers.push(...body.trailers());
+      return new HttpResponse(204);
+    }, { limits: { http2ConnectionWindowBytes: window } });
+    await connected.send(post(1));
+    connected.transport.shutdown();
+    connected.transport.tick(1000);
+    const late = encoded(encoder, [...fieldsOf('POST'), ['x-late', 'value']]);
+    await connected.send(headers(3, late, END_HEADERS));
+    for (let i = 0; i < 12; i++) await connected.send(data(3, 'x'.repeat(16_384)));
+    await connected.send(headers(1, encoded(encoder, [['x-more', 'y'], ['x-late', 'value']])));
+    expect(trailers).toEqual([['x-more', 'y'], ['x-late', 'value']]);
+    expect(outcomeOf(connected)).toMatchObject({ goaway: 'NO_ERROR', resets: {} });
+    expect(connected.refused).toEqual([]);
+  });
+
+  test('of an error that is not known, with any debug data, is no error', async () => {
+    const strange = frame(GOAWAY, 0, 0, '\0\0\0\0\xab\xcd\0\0\xff\0debug');
+    expect(await verdict(join(post(1), strange, ended(1, 'x')), echo))
+      .toMatchObject({ goaway: undefined, answers: { 1: '200 x' } });
   });
 
   test('a connection with nothing to do ends at idleMs, not before', async () => {

@@ -1,22 +1,42 @@
 /** RFC 9113 §3.4 and §4: the preface, frames, their sizes, and field blocks in parts. */
 import { describe, expect, test } from 'vitest';
+import { Fields } from '../../src/http/fields.ts';
+import { HttpResponse } from '../../src/http/response.ts';
 import {
-  CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PREFACE, PRIORITY,
-  PRIORITY_FLAG, PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+  ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PREFACE,
+  PRIORITY, PRIORITY_FLAG, PRIORITY_UPDATE, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
 } from '../../src/http2/frame.ts';
 import { HpackEncoder } from '../../src/http2/hpack/index.ts';
+import { deferred } from '../support/deferred.ts';
 import {
   PSEUDO, block, connect, continuation, data, encoded, fieldsOf, frame, get, goaway, headers,
-  join, numberIn, open, ping, post, priority, priorityUpdate, settings, settingsAck, silent,
-  verdict, windowUpdate,
+  join, numberIn, open, ping, post, priority, priorityUpdate, reset, settings, settingsAck, silent,
+  verdict, windowUpdate, type FieldPairs,
 } from '../support/http2.ts';
+import { ScriptedSource } from '../support/scripted-source.ts';
 
 const NOTHING = new Uint8Array(0);
+
+/** The lengths that frames tell of themselves. */
+function lengthsIn(octets: Uint8Array): number[] {
+  const lengths: number[] = [];
+  for (let at = 0; at < octets.length; at += 9 + (lengths.at(-1) as number)) {
+    lengths.push(Buffer.from(octets).readUIntBE(at, 3));
+  }
+  return lengths;
+}
 
 describe('§3.4 HTTP/2 Connection Preface', () => {
   test('the server speaks SETTINGS first', () => {
     const [first] = connect().take();
     expect(first).toMatchObject({ type: SETTINGS, flags: 0, streamId: 0 });
+  });
+
+  test('the peer\'s SETTINGS are acknowledged after our own were sent', async () => {
+    const connected = connect();
+    const frames = [...connected.take(), ...await connected.send(PREFACE, settings())];
+    expect(frames.filter(({ type }) => type === SETTINGS).map(({ flags }) => flags))
+      .toEqual([0, ACK]);
   });
 
   test('the preface and an empty SETTINGS are enough', async () => {
@@ -65,12 +85,59 @@ describe('§4.1 Frame Format', () => {
   });
 });
 
+describe('§4.1 Frame Format: what we send', () => {
+  /** The flags that a type has, for all that we send of it. */
+  const FLAGS: Readonly<Record<number, number>> = {
+    [DATA]: END_STREAM, [HEADERS]: END_STREAM | END_HEADERS, [RST_STREAM]: 0, [SETTINGS]: ACK,
+    [PUSH_PROMISE]: END_HEADERS, [PING]: ACK, [GOAWAY]: 0, [WINDOW_UPDATE]: 0,
+    [CONTINUATION]: END_HEADERS,
+  };
+
+  test('has no flag that its type has not, and never the reserved bit', async () => {
+    const connected = await open(async (request) => {
+      if (request.path === '/') {
+        request.inform(103, { link: '</a>' });
+        request.push('/pushed', { 'x-long': 'y'.repeat(20_000) });
+      }
+      const source = new ScriptedSource([await request.body.bytes(), null], {
+        trailers: () => Fields.from({ 'x-sum': '1' }),
+      });
+      return new HttpResponse(200, { 'x-long': 'y'.repeat(20_000) }, source);
+    }, {}, [[1, 0]]);
+    await connected.send(get(1), post(3), data(3, 'x'.repeat(16_384)), data(3, '', END_STREAM),
+      ping(), get(5, ' '), windowUpdate(0, 1), frame(SETTINGS, 0, 0));
+    connected.transport.shutdown();
+    await connected.settled();
+    await connected.send(data(0));
+    expect(new Set(connected.all.map(({ type }) => type)))
+      .toEqual(new Set(Object.keys(FLAGS).map(Number)));
+    for (const { type, flags, streamId, payload } of connected.all) {
+      expect([type, flags & ~(FLAGS[type] as number), streamId >>> 31]).toEqual([type, 0, 0]);
+      expect(payload.length).toBeLessThanOrEqual(16_384);
+    }
+  });
+});
+
 describe('§4.2 Frame Size', () => {
   test('DATA of 2^14 octets is taken', async () => {
     const content = 'x'.repeat(16_384);
     const connected = await open();
     await connected.send(post(1), data(1, content, END_STREAM));
     expect(connected.completed[0]?.receivedBytes).toBe(16_384);
+  });
+
+  test.each([
+    ['HEADERS', frame(HEADERS, PADDED | END_HEADERS | END_STREAM, 1, join([255], block(
+      [...PSEUDO, ['x', 'y'.repeat(16_384 - 256 - 7 - block(PSEUDO).length)]]), '\0'.repeat(255)))],
+    ['CONTINUATION', join(headers(1, new Uint8Array(0), END_STREAM), continuation(1, block(
+      [...PSEUDO, ['x', 'y'.repeat(16_384 - 7 - block(PSEUDO).length)]])))],
+    ['GOAWAY', join(frame(GOAWAY, 0, 0, '\0'.repeat(16_384)), get(1))],
+    ['PRIORITY_UPDATE', join(frame(PRIORITY_UPDATE, 0, 0, join([0, 0, 0, 1], 'x'.repeat(16_380))),
+      get(1))],
+    ['an unknown frame', join(frame(0x42, 0, 1, '\0'.repeat(16_384)), get(1))],
+  ])('%s of 2^14 octets is taken', async (_, octets) => {
+    expect(lengthsIn(octets)).toContain(16_384);
+    expect(await verdict(octets)).toMatchObject({ goaway: undefined, answers: { 1: '200 hello' } });
   });
 
   test.each([
@@ -112,16 +179,57 @@ describe('§4.3 Field Section Compression and Decompression', () => {
     expect(await verdict(octets)).toMatchObject({ answers: { 1: '200 hello' } });
   });
 
-  test('blocks of refused, malformed and reset streams still turn over the table', async () => {
+  const KEPT: FieldPairs = [['kept', 'one']];
+  const large: FieldPairs = Array.from({ length: 150 }, () => ['x', 'y'] as const);
+  test.each<[string, Uint8Array, FieldPairs, number]>([
+    ['malformed', join(), [...PSEUDO, ...KEPT, ['Bad', 'name']], 1],
+    ['too large (431)', join(), [...PSEUDO, ...KEPT, ...large], 1],
+    ['refused (REFUSED_STREAM)', get(1, '/wait'), [...PSEUDO, ...KEPT], 3],
+    ['on a stream that the peer reset', join(post(1, []), reset(1)), KEPT, 1],
+    ['on a stream that we reset', join(post(1, []), windowUpdate(1, 0)), KEPT, 1],
+    ['on a stream that is half-closed (remote)', get(1, '/wait'), KEPT, 1],
+    ['of trailers', post(1, [['content-length', '1']]), KEPT, 1],
+    ['that depends on itself', join(), [...PSEUDO, ...KEPT], -1],
+  ])('a block that nobody wants still turns over the table: %s', async (_, before, fields, id) => {
     const encoder = new HpackEncoder();
-    const connected = await open();
-    await connected.send(
-      headers(1, encoded(encoder, [...fieldsOf('GET'), ['Bad', 'name']])),
-      headers(3, encoded(encoder, fieldsOf('GET', '/', [['kept', 'one']]))),
-      headers(5, encoded(encoder, fieldsOf('GET', '/', [['kept', 'one']]))),
-    );
-    const kept = connected.completed.map(({ request }) => request.fields.get('kept'));
-    expect(kept).toEqual(['one', 'one']);
+    const later = deferred<HttpResponse>();
+    const connected = await open((request) => (request.path === '/wait'
+      ? later.promise
+      : new HttpResponse(200, {}, request.body)), { limits: { http2Streams: 1 } });
+    const octets = encoded(encoder, fields);
+    const unwanted = id > 0
+      ? headers(id, octets)
+      : frame(HEADERS, END_HEADERS | END_STREAM | PRIORITY_FLAG, 1, join([0, 0, 0, 1, 0], octets));
+    await connected.send(before, unwanted, reset(1));
+    later.resolve(new HttpResponse(204));
+    await connected.settled();
+    const more = fieldsOf('GET', '/', [['more', 'two'], ...KEPT]);
+    await connected.send(headers(9, encoded(encoder, more)));
+    await connected.send(headers(11, encoded(encoder, more)));
+    expect(connected.transport.ended).toBe(false);
+    const found = connected.completed.filter((exchange) => exchange.id > 3)
+      .map(({ request }) => [...request.fields]);
+    expect(found).toEqual([[['more', 'two'], ...KEPT], [['more', 'two'], ...KEPT]]);
+  });
+
+  test('ours are contiguous, and no frame of them is larger than the peer allows', async () => {
+    const fields = { 'x-long': 'y'.repeat(50_000) };
+    const connected = await open((request) => {
+      if (request.path === '/') request.push('/pushed', fields);
+      return new HttpResponse(200, fields, 'x'.repeat(20_000));
+    }, {}, [[1, 0]]);
+    const frames = await connected.send(get(1), get(3, '/b'), ping());
+    const blocks: number[][] = [];
+    let within = 0;
+    for (const { type, flags, streamId, payload } of frames) {
+      expect(payload.length).toBeLessThanOrEqual(16_384);
+      expect([type === CONTINUATION, within > 0 ? streamId : 0]).toEqual([within > 0, within]);
+      if (type === HEADERS || type === PUSH_PROMISE) blocks.push([type, streamId]);
+      if (type === HEADERS || type === PUSH_PROMISE || type === CONTINUATION) {
+        within = (flags & END_HEADERS) === 0 ? streamId : 0;
+      }
+    }
+    expect(blocks.sort()).toEqual([[HEADERS, 1], [HEADERS, 2], [HEADERS, 3], [PUSH_PROMISE, 1]]);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 /** RFC 9113 §8: messages, fields, pseudo-header fields, push, CONNECT. */
 import { describe, expect, test } from 'vitest';
 import type { Handler } from '../../src/http/exchange.ts';
-import type { Fields } from '../../src/http/fields.ts';
+import { Fields } from '../../src/http/fields.ts';
 import { HttpResponse } from '../../src/http/response.ts';
 import {
   END_HEADERS, END_STREAM, HEADERS, PUSH_PROMISE, RST_STREAM,
@@ -194,6 +194,31 @@ describe('§8.2 HTTP Fields', () => {
     expect(head!.fields!.map(([name]) => name)).toEqual([':status', 'content-length', 'date']);
   });
 
+  test('§8.2, §8.2.2 nor in what else we make: names in lower case, nothing of a connection',
+    async () => {
+      const fields = {
+        'X-Own': 'y', 'Connection': 'x', 'Proxy-Connection': 'x', 'Keep-Alive': 'x',
+        'Transfer-Encoding': 'x', 'Upgrade': 'x',
+      };
+      const connected = await open((request) => {
+        if (request.target === '/') {
+          request.inform(103, fields);
+          request.push('/a', fields);
+        }
+        const trailers = (): Fields => Fields.from(fields);
+        return new HttpResponse(200, fields, new ScriptedSource(['x', null], { trailers }));
+      });
+      await connected.send(get(1));
+      const blocks = connected.all.filter((one) => one.fields !== undefined);
+      expect(blocks.map(({ type, streamId }) => [type, streamId]).sort()).toEqual([
+        [HEADERS, 1], [HEADERS, 1], [HEADERS, 1], [HEADERS, 2], [HEADERS, 2], [PUSH_PROMISE, 1],
+      ]);
+      for (const one of blocks) {
+        expect(one.fields!.filter(([name]) => name !== 'date' && !name.startsWith(':')))
+          .toEqual([['x-own', 'y']]);
+      }
+    });
+
   test('§8.2.3 crumbs of a cookie are read as one', async () => {
     const connected = await open(({ fields }) => new HttpResponse(200, {}, fields.get('cookie')));
     await connected.send(get(1, '/', [['cookie', 'a=b'], ['cookie', 'c=d']]));
@@ -212,7 +237,8 @@ describe('§8.3 HTTP Control Data', () => {
     ['one of responses', [...GET, [':status', '200']]],
     ['one after a field', [...without(':path'), ['x', 'y'], [':path', '/']]],
     [':method twice', [[':method', 'GET'], ...GET]],
-    [':path twice', [...GET, [':path', '/']]],
+    [':path twice', [...GET, [':path', '/']]], [':scheme twice', [...GET, [':scheme', 'http']]],
+    [':authority twice', [...GET, [':authority', 'a']]],
     ['no :method', without(':method')], ['no :scheme', without(':scheme')],
     ['no :path', without(':path')], ['no field at all', []],
     [':path is empty', instead(':path', '')], [':path without a slash', instead(':path', 'a')],
@@ -309,6 +335,42 @@ describe('§8.4 Server Push', () => {
     await connected.send(get(1));
     await connected.send(goaway(0), get(3));
     expect(results).toEqual(['/a false', '/ true', '/ false']);
+  });
+
+  test('a promise never says that it has content', async () => {
+    const connected = await open((request) => {
+      if (request.target === '/') request.push('/a', { 'content-length': 5 });
+      return new HttpResponse(204);
+    });
+    const promises = (await connected.send(get(1))).filter(({ type }) => type === PUSH_PROMISE);
+    const names = promises.flatMap(({ fields }) => fields!.map(([name]) => name));
+    expect(names).not.toContain('content-length');
+  });
+
+  test.each([[1, 1], [2, 2], [3, 2]])(
+    'of %i promises %i go out, where the peer allows 2 (§5.1.2)', async (asked, taken) => {
+      const results: boolean[] = [];
+      const connected = await open((request) => {
+        if (request.target !== '/') return silent(request);
+        for (let i = 0; i < asked; i++) results.push(request.push(`/${i}`));
+        return hello(request);
+      }, {}, [[3, 2]]);
+      const frames = await connected.send(get(1));
+      expect(results.filter((result) => result)).toHaveLength(taken);
+      expect(frames.filter(({ type }) => type === PUSH_PROMISE)).toHaveLength(taken);
+    });
+
+  test('none after the answer was ended, though the request was not (§6.6)', async () => {
+    const results: boolean[] = [];
+    const connected = await open((request) => {
+      later = () => results.push(request.push('/a'));
+      return hello(request);
+    });
+    let later!: () => unknown;
+    await connected.send(post(1));
+    expect(outcomeOf(connected).answers).toEqual({ 1: '200 hello' });
+    later();
+    expect([results, await connected.settled()]).toEqual([[false], []]);
   });
 
   test('the peer may reset a promise', async () => {

@@ -2,10 +2,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Handler } from '../../src/http/exchange.ts';
 import { HttpResponse } from '../../src/http/response.ts';
-import { DATA, END_STREAM, SETTINGS } from '../../src/http2/frame.ts';
+import {
+  DATA, END_HEADERS, END_STREAM, HEADERS, PRIORITY_FLAG, SETTINGS,
+} from '../../src/http2/frame.ts';
 import { parsePriority } from '../../src/http2/priority.ts';
 import {
-  get, join, open, priorityUpdate, settings, windowUpdate, type Connected,
+  block, fieldsOf, frame, get, join, open, outcomeOf, priority, priorityUpdate, settings, silent,
+  windowUpdate, type Connected,
 } from '../support/http2.ts';
 
 const KIB = 1024;
@@ -40,6 +43,26 @@ describe('§2.1 SETTINGS_NO_RFC7540_PRIORITIES', () => {
     const connected = await open(undefined, {}, [[9, from]]);
     await connected.send(settings([[9, to]]));
     expect(connected.transport.ended).toBe(true);
+  });
+
+  test('is said in the first SETTINGS, and in no other', async () => {
+    const connected = await open();
+    await connected.send(settings([[9, 1]]), get(1));
+    const told = connected.all.filter(({ type, flags }) => type === SETTINGS && flags === 0);
+    expect(told).toHaveLength(1);
+  });
+
+  const dependent = frame(HEADERS, END_HEADERS | END_STREAM | PRIORITY_FLAG, 1,
+    join([0, 0, 0, 1, 15], block(fieldsOf('GET', '/9'))));
+  test.each([
+    ['PRIORITY on itself', join(get(1, '/9'), priority(1, 1))],
+    ['HEADERS on itself', dependent],
+    ['PRIORITY of another', join(priority(3, 1), get(1, '/9'), priority(1, 3))],
+  ])('from a peer that sent 1, HTTP/2 priority signals are ignored: %s', async (_, octets) => {
+    const connected = await open(large, {}, [[9, 1]]);
+    await connected.send(octets);
+    expect(outcomeOf(connected)).toMatchObject({ goaway: undefined, resets: {} });
+    expect(outcomeOf(connected).answers[1]).toHaveLength(4 + 9 * KIB);
   });
 
   test('not to say it again is no change', async () => {
@@ -120,10 +143,30 @@ describe('§7 The PRIORITY_UPDATE Frame', () => {
     expect(await turns(connected)).toEqual([2, 1]);
   });
 
-  test('one hundred are kept for streams to come, no more', async () => {
-    const early = Array.from({ length: 101 }, (_, index) => priorityUpdate(3 + 2 * index, 'u=0'));
-    const connected = await waiting(join(...early), get(1, '/9'), get(201, '/9'), get(203, '/9'));
-    expect(await turns(connected)).toEqual([201, 1, 203]);
+  test('of an idle stream whose turn has passed is forgotten: others have its place', async () => {
+    const passed = Array.from({ length: 99 }, (_, index) => priorityUpdate(3 + 2 * index, 'u=7'));
+    const connected = await waiting(join(...passed), get(301, '/9'));
+    await connected.send(priorityUpdate(303, 'u=7'), priorityUpdate(305, 'u=0'));
+    await connected.send(get(303, '/9'), get(305, '/9'));
+    expect(await turns(connected)).toEqual([305, 301, 303]);
+  });
+
+  test.each([[0, 2, undefined], [0, 3, 'PROTOCOL_ERROR'], [1, 1, undefined],
+    [1, 2, 'PROTOCOL_ERROR'], [2, 1, 'PROTOCOL_ERROR']] as const)(
+    'with 2 streams allowed, %i active and %i idle ones prioritized: %s',
+    async (active, idle, error) => {
+      const connected = await open(silent, { limits: { http2Streams: 2 } });
+      for (let i = 0; i < active; i++) await connected.send(get(1 + 2 * i));
+      for (let i = 0; i < idle; i++) await connected.send(priorityUpdate(11 + 2 * i, 'u=1'));
+      // Again for one of them: it is no further stream.
+      await connected.send(priorityUpdate(11, 'u=2'));
+      expect(outcomeOf(connected).goaway).toBe(error);
+    });
+
+  test('as many are kept for streams to come as may be open', async () => {
+    const early = Array.from({ length: 100 }, (_, index) => priorityUpdate(3 + 2 * index, 'u=0'));
+    const asks = get(201, '/9');
+    expect(await turns(await waiting(join(...early), get(1, '/9'), asks))).toEqual([201, 1]);
   });
 });
 
@@ -135,20 +178,21 @@ describe('§10 bodies are pulled when it is their turn', () => {
       .toEqual([0, END_STREAM]);
   });
 
-  test('nothing is pulled while there is no window', async () => {
-    let pulls = 0;
+  test('no more is pulled than windows take, and little to see whether it ends', async () => {
+    let pulled = 0;
     const body = {
       length: undefined,
       pull: (max: number): Uint8Array => {
-        pulls++;
-        return new Uint8Array(Math.min(max, 16_384));
+        pulled += max;
+        return new Uint8Array(max);
       },
       cancel: () => {},
     };
     const connected = await open(() => new HttpResponse(200, {}, body), {}, [[4, 0]]);
     await connected.send(get(1));
-    const before = pulls;
+    const before = pulled;
     await connected.send(windowUpdate(1, 16_384));
-    expect([before, pulls]).toEqual([1, 2]);
+    expect(before).toBeLessThanOrEqual(1024);
+    expect(pulled).toBeLessThanOrEqual(16_384 + 1024);
   });
 });

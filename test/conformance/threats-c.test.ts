@@ -70,7 +70,7 @@ describe('budgets: what is cheap for the peer and dear for us', () => {
     ['C11 SETTINGS', () => settings(), 75, 'control frames'],
     ['C15 PING', () => ping(), 1025, 'control frames'],
     ['C16 PRIORITY', () => priority(3, 1), 1025, 'control frames'],
-    ['C16 PRIORITY_UPDATE', (i) => priorityUpdate(2 * i + 1, 'u=1'), 1025, 'control frames'],
+    ['C16 PRIORITY_UPDATE', () => priorityUpdate(1, 'u=1'), 1025, 'control frames'],
     ['C44 unknown frames', () => frame(0xee, 0, 0), 1025, 'control frames'],
     ['GOAWAY', () => goaway(0), 1025, 'control frames'],
     ['acknowledgements', () => frame(4, 1, 0), 1025, 'control frames'],
@@ -192,7 +192,8 @@ describe('C9 CONTINUATION flood, C10, C31', () => {
     expect(connected.transport.ended).toBe(false);
     connected.transport.tick(500);
     await connected.settled();
-    expect(reason(connected)).toBe('PROTOCOL_ERROR a frame or a field block took longer than headMs');
+    expect(reason(connected))
+      .toBe('PROTOCOL_ERROR a frame or a field block took longer than headMs');
   });
 });
 
@@ -330,7 +331,7 @@ describe('C49 all paths of error can be taken twice', () => {
     transport.disconnect(new Error('ECONNRESET'));
     settle(new HttpResponse(200, {}, 'late'));
     await connected.settled();
-    expect(transport.failures.map((error) => error.name)).toEqual(['CompressionError']);
+    expect(transport.failures.map((error) => error.name)).toEqual(['ConnectionError']);
     expect([transport.charged, connected.completed.length]).toEqual([0, 1]);
   });
 });

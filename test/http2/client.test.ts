@@ -3,20 +3,33 @@ import { describe, expect, test } from 'vitest';
 import { dispatcher, failureAnswers, type Handler } from '../../src/http/exchange.ts';
 import { Fields } from '../../src/http/fields.ts';
 import { HttpResponse } from '../../src/http/response.ts';
-import { Http2Client, http2, type Http2ClientOptions } from '../../src/http2/index.ts';
+import {
+  Http2Client, http2, type ClientRequest, type Http2ClientOptions,
+} from '../../src/http2/index.ts';
 import { limitsFrom } from '../../src/limits.ts';
 import { MemoryTransport } from '../../src/testing/index.ts';
+import { ACK, END_HEADERS, END_STREAM } from '../../src/http2/frame.ts';
+import { deferred } from '../support/deferred.ts';
+import { asking } from '../support/http2-client.ts';
+import { data, headers, ping, promise, reset, PSEUDO, type FieldPairs } from '../support/http2.ts';
+import { ScriptedSource } from '../support/scripted-source.ts';
 import { octets } from '../support/vectors.ts';
+
+const OK: FieldPairs = [[':status', '200']];
 
 const limits = limitsFrom();
 
 /** A client and a server, and what carries octets between them. */
 function pair(handler: Handler, options: Partial<Http2ClientOptions> = {}): {
-  client: Http2Client; server: MemoryTransport; near: MemoryTransport; settle(): Promise<void>;
+  client: Http2Client; server: MemoryTransport; near: MemoryTransport; refused: string[];
+  settle(): Promise<void>;
 } {
   const failure = failureAnswers(undefined, () => {});
   const dispatch = dispatcher({ handle: handler }, { failure });
-  const server = new MemoryTransport(http2({ limits, failure, dispatch, refused: () => {} }));
+  const refused: string[] = [];
+  const server = new MemoryTransport(http2({
+    limits, failure, dispatch, refused: (error) => void refused.push(error.message),
+  }));
   let client: Http2Client | undefined;
   const near = new MemoryTransport((transport) => {
     client = new Http2Client(transport, { limits, ...options });
@@ -34,7 +47,7 @@ function pair(handler: Handler, options: Partial<Http2ClientOptions> = {}): {
       while (carry(near, server) || carry(server, near)) quiet = 0;
     }
   };
-  return { client: client as unknown as Http2Client, server, near, settle };
+  return { client: client as unknown as Http2Client, server, near, refused, settle };
 }
 
 /** Runs until a promise has settled. */
@@ -151,5 +164,115 @@ describe('ends', () => {
     await settle();
     expect(await after(settle, (await answer).body.text())).toBe('last');
     expect(client.canRequest).toBe(false);
+  });
+});
+
+describe('content of a request', () => {
+  test('that comes later, in pieces', async () => {
+    const { client, settle } = pair(({ body }) => new HttpResponse(200, {}, body));
+    const source = new ScriptedSource([
+      'a', () => Promise.resolve(octets('b')), 'c', () => Promise.resolve(null),
+    ]);
+    const answer = client.request({ method: 'POST', authority: 'a', body: source });
+    const { body } = await after(settle, answer);
+    expect([await after(settle, body.text()), source.ends]).toEqual(['abc', ['null']]);
+  });
+
+  test.each([
+    ['throws', [() => { throw new Error('disk'); }]],
+    ['fails later', ['a', () => Promise.reject(new Error('disk'))]],
+    ['is too short', ['ab', null]], ['is too long', ['abcdef']],
+  ])('that %s: CANCEL, and the request fails', async (_, steps) => {
+    const source = new ScriptedSource(steps, { length: 5 });
+    const one = (await asking()).ask({ method: 'POST', body: source });
+    await one.settled();
+    expect(one.outcome).toMatchObject({
+      resets: { 1: 'CANCEL' }, answers: [expect.stringMatching(/failed: (disk|a body)/)],
+    });
+    expect(source.ends).toHaveLength(1);
+  });
+
+  test('that settles as its stream is reset is not heard', async () => {
+    const later = deferred<Uint8Array>();
+    const source = new ScriptedSource([() => later.promise]);
+    const one = (await asking()).ask({ method: 'POST', body: source });
+    await one.settled();
+    later.resolve(octets('late'));
+    for (let i = 0; i < 8; i++) await Promise.resolve();
+    expect(await one.send(reset(1))).toEqual([]);
+    expect(one.outcome.answers).toEqual(['failed: the peer reset the stream: CANCEL']);
+  });
+});
+
+describe('content of a response', () => {
+  test('is in nobody\'s hurry: allowSlow changes nothing', async () => {
+    const one = await asking();
+    const answer = one.client.request({ authority: 'a' });
+    await one.send(headers(1, OK, END_HEADERS), data(1, 'a'));
+    const { body } = await answer;
+    body.allowSlow();
+    one.transport.tick(30_000);
+    await one.send(data(1, 'b', END_STREAM));
+    expect(await body.text()).toBe('ab');
+  });
+
+  test('of a pushed stream that its server resets: whoever does not look hears nothing',
+    async () => {
+      const one = (await asking({ push: true })).ask();
+      await one.send(promise(1, 2, PSEUDO), reset(2, 7), headers(1, OK));
+      expect(one.outcome).toMatchObject({
+        answers: ['200'], pushed: ['/ failed: the peer reset the stream: REFUSED_STREAM'],
+      });
+    });
+});
+
+describe('time', () => {
+  test('a client waits as long as its program does, but for SETTINGS', async () => {
+    const one = (await asking()).ask();
+    for (let minutes = 0; minutes < 3; minutes++) {
+      one.transport.tick(60_000);
+      await one.send(ping('wire-rtt', ACK), ping());
+    }
+    expect(one.outcome).toMatchObject({ goaway: undefined, answers: ['waits'], pings: 3 });
+  });
+
+  test('a server that says nothing is asked, and given up (RFC 9113 §6.7)', async () => {
+    const one = (await asking()).ask();
+    one.transport.tick(60_000);
+    expect(one.transport.closed).toBe(false);
+    one.transport.tick(10_000);
+    expect(one.transport.closed).toBe(true);
+  });
+
+  test('with nothing to do it goes at idleMs', async () => {
+    const one = await asking({ limits: { idleMs: 20_000 } });
+    one.transport.tick(19_750);
+    await one.settled();
+    expect(one.outcome.goaway).toBe(undefined);
+    one.transport.tick(250);
+    await one.settled();
+    expect(one.outcome).toMatchObject({ goaway: 'NO_ERROR', ended: true });
+  });
+});
+
+// Whether they are dropped or the request is rejected is the client's choice: a server that keeps
+// to the standard must never find a request of ours malformed.
+describe('what a program may not ask for does not leave (RFC 9113 §8)', () => {
+  test.each<[string, Partial<ClientRequest>]>([
+    ['te other than trailers (§8.2.2)', { fields: Fields.from({ te: 'gzip' }) }],
+    ['Host that differs from :authority (§8.3.1)', { fields: Fields.from({ host: 'b' }) }],
+    ['userinfo in :authority (§8.3.1)', { authority: 'user@a' }],
+    ['an empty :path (§8.3.1)', { path: '' }],
+    ['extended CONNECT that was not offered (§5.5, RFC 8441 §3)',
+      { method: 'CONNECT', protocol: 'websocket' }],
+    ['a content-length without content (§8.1.1)',
+      { method: 'POST', fields: Fields.from({ 'content-length': 9 }) }],
+  ])('%s', async (_, request) => {
+    const { client, refused, settle } = pair(({ body }) => new HttpResponse(200, {}, body));
+    await settle();
+    const ask = async (): Promise<unknown> => client.request({ authority: 'a', ...request });
+    ask().catch(() => {});
+    await settle();
+    expect(refused).toEqual([]);
   });
 });

@@ -47,7 +47,7 @@ test('the connection closes under its handlers: they are told, and all is given 
   });
   await connected.send(post(1), data(1, 'abc'));
   connected.transport.disconnect(new Error('gone'));
-  expect(causes).toEqual([new Error('gone')]);
+  expect(causes).toMatchObject([{ name: 'PeerGoneError', cause: new Error('gone') }]);
   expect(connected.completed).toHaveLength(1);
 });
 
@@ -74,4 +74,23 @@ test('a dispatch that throws is INTERNAL_ERROR, and nothing else', async () => {
   await connected.send(get(1));
   expect(connected.transport.ended).toBe(true);
   expect(outcomeOf(connected).goaway).toBe('INTERNAL_ERROR');
+});
+
+test('octets behind an error of the connection are not looked at', async () => {
+  const connected = await open();
+  await connected.send(data(0, 'x'), get(1), ping());
+  await connected.send(get(3));
+  expect(outcomeOf(connected)).toMatchObject({
+    goaway: 'PROTOCOL_ERROR', seen: [], pings: 0, ended: true,
+  });
+});
+
+test('settlements that come after the connection has gone are dropped', async () => {
+  const answers: ((response: HttpResponse) => void)[] = [];
+  const connected = await open(() => new Promise((resolve) => { answers.push(resolve); }));
+  await connected.send(get(1), get(3), get(5));
+  connected.transport.disconnect();
+  for (const answer of answers) answer(new HttpResponse(200, {}, 'x'));
+  expect(await connected.settled()).toEqual([]);
+  expect([connected.completed.length, connected.transport.charged]).toEqual([3, 0]);
 });

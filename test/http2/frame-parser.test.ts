@@ -1,6 +1,6 @@
 /** Frames out of octets: what the sink is called with, at every split. */
 import { describe, expect, test } from 'vitest';
-import { DATA, END_HEADERS, END_STREAM, PADDED } from '../../src/http2/frame.ts';
+import { DATA, END_HEADERS, END_STREAM, PADDED, PUSH_PROMISE } from '../../src/http2/frame.ts';
 import {
   FrameParser, MORE, NO_DEPENDENCY, uint24, uint31, uint32, type FrameSink,
 } from '../../src/http2/frame-parser.ts';
@@ -53,6 +53,8 @@ const VECTOR = join(
   reset(1, 7), ping('12345678'), goaway(3, 1), windowUpdate(0, 9), priorityUpdate(5, 'u=1'),
   frame(0x77, 0, 0, 'x'),
   frame(2, 0, 1, 'abc'),
+  frame(PUSH_PROMISE, PADDED | END_HEADERS, 1, '\x02\0\0\0\x08xy\0\0'),
+  frame(PUSH_PROMISE, 0, 1, '\x80\0\0\x0ax'), continuation(1, 'y'),
 );
 const CALLS = [
   ['receiveSettings', '\0\x04\0\0\0\x09'], ['receiveSettingsAck'],
@@ -62,6 +64,8 @@ const CALLS = [
   ['receivePriority', 3, 5], ['receiveRstStream', 1, 7], ['receivePing', false, '12345678'],
   ['receiveGoaway', 3, 1, ''], ['receiveWindowUpdate', 0, 9], ['receivePriorityUpdate', 5, 'u=1'],
   ['receiveUnknown', 1], ['streamError', 1, 6, 'PRIORITY is not 5 octets (RFC 9113 §6.3)'],
+  ['receivePushPromise', 1, 8, true, 'xy'], ['receivePushPromise', 1, 10, false, 'x'],
+  ['receiveContinuation', 1, true, 'y'],
 ];
 
 describe('§4 frames', () => {
@@ -78,6 +82,7 @@ describe('§4 frames', () => {
     expect(parse([data(1, 'abc')]).within).toBe(false);
     expect(parse([headers(1, new Uint8Array(3), 0)]).within).toBe(true);
     expect(parse([headers(1, new Uint8Array(3), END_HEADERS)]).within).toBe(false);
+    expect(parse([frame(PUSH_PROMISE, 0, 1, '\0\0\0\x02')]).within).toBe(true);
   });
 
   test('numbers', () => {

@@ -44,4 +44,24 @@ describe('§8.3 sections', () => {
     expect([...trailerFields(list([['a', 'b']]))]).toEqual([['a', 'b']]);
     expect(trailerFields(list([[':status', '200']]))).toContain('§8.3');
   });
+
+  test.each(['content-length', 'host'])('trailers that frame: %s (RFC 9110 §6.5.1)', (name) => {
+    expect(trailerFields(list([['a', 'b'], [name, '1']]))).toBe(
+      `${name} in trailers (RFC 9110 §6.5.1)`);
+  });
+
+  test('trailers that are no trailers are dropped (RFC 9110 §6.5.1)', () => {
+    expect([...trailerFields(list([['a', 'b'], ['cookie', 'c'], ['te', 'trailers']]))])
+      .toEqual([['a', 'b']]);
+  });
+
+  test('§8.2.1 names are judged alike, however many came before', () => {
+    const names = Array.from({ length: 600 }, (_, index) => `x-name-${index}`);
+    for (let round = 0; round < 2; round++) {
+      for (const name of names) {
+        expect(requestSection(list([[name, 'y']]))).toMatchObject({});
+        expect(requestSection(list([[name.toUpperCase(), 'y']]))).toContain('§8.2.1');
+      }
+    }
+  });
 });

@@ -1,8 +1,8 @@
 /** Frames where they come: order of checks. Verdicts are in conformance/rfc9113-*. */
 import { expect, test } from 'vitest';
-import { END_STREAM } from '../../src/http2/frame.ts';
+import { DATA, END_STREAM, PADDED } from '../../src/http2/frame.ts';
 import {
-  continuation, data, get, headers, join, post, reset, silent, verdict, windowUpdate,
+  continuation, data, frame, get, headers, join, open, post, reset, silent, verdict, windowUpdate,
 } from '../support/http2.ts';
 
 test('a block is decoded before its stream is judged (RFC 9113 §4.3)', async () => {
@@ -21,4 +21,17 @@ test('a block in parts on a stream that was reset is taken and forgotten', async
     headers(1, new Uint8Array(0), END_STREAM), continuation(1, ''), get(3));
   expect(await verdict(octets, silent))
     .toMatchObject({ goaway: undefined, seen: ['POST /', 'GET /'] });
+});
+
+test('padding of DATA within which a stream was reset is credited all the same', async () => {
+  const window = 65_535;
+  const connected = await open(silent, { limits: { http2ConnectionWindowBytes: window } });
+  const padded = `\xff${'x'.repeat(100)}${'\0'.repeat(255)}`;
+  // More than the window in all: a single octet that was not given back would show.
+  for (let id = 1; id < 800; id += 2) {
+    await connected.send(post(id, [['content-length', '2']]), frame(DATA, PADDED, id, padded));
+    if (id % 3 === 0) connected.transport.tick(1000);
+  }
+  expect(connected.transport.ended).toBe(false);
+  expect(connected.refused).toEqual([]);
 });

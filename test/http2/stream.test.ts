@@ -66,3 +66,20 @@ test('content that a handler streams back', async () => {
   expect(answersIn(connected.all)[1]).toMatchObject({ body: 'abcd', whole: true });
   expect(connected.transport.charged).toBe(0);
 });
+
+describe('a source that settles after its stream is over', () => {
+  test.each<[string, (later: ReturnType<typeof deferred<Uint8Array>>) => void]>([
+    ['octets', (later) => later.resolve(Buffer.from('late'))],
+    ['a failure', (later) => later.reject(new Error('late'))],
+  ])('%s, in the turn of its end: nothing is sent, and nobody fails', async (_, settle) => {
+    const later = deferred<Uint8Array>();
+    const { connected, source } = await answered(['a', () => later.promise]);
+    settle(later);
+    // Its settlement asks for a turn, and before that the peer resets.
+    for (let i = 0; i < 8; i++) await Promise.resolve();
+    expect(connected.transport.pending).toBe(true);
+    expect(await connected.send(reset(1))).toEqual([]);
+    expect(source.ends).toHaveLength(1);
+    expect(connected.errors).toEqual([]);
+  });
+});
