@@ -71,6 +71,8 @@ export interface Limits {
 
   /** Streams at once that a peer may open (RFC 9113 §5.1.2). */
   readonly http2Streams: number;
+  /** Pushed streams at once, besides those that the peer opened (RFC 9113 §8.4). */
+  readonly http2Pushes: number;
   /** Window of the connection, octets; credit beyond it is given as content is read. */
   readonly http2ConnectionWindowBytes: number;
   /** Window of a stream at first, octets, and how far it grows while the handler reads. */
@@ -138,6 +140,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   drainMs: 10_000,
   drainIdleMs: 500,
   http2Streams: 100,
+  http2Pushes: 16,
   http2ConnectionWindowBytes: 4 * KIB * KIB,
   http2StreamWindowBytes: 256 * KIB,
   http2StreamWindowMaxBytes: KIB * KIB,
@@ -163,10 +166,17 @@ const HEAD_BYTES_MAX = 60 * KIB;
 /** A line has at least a name, a colon and CRLF; room for all of them is made beforehand. */
 const LINES_MAX = HEAD_BYTES_MAX / 4;
 
+/** The largest window that can be (RFC 9113 §6.9.1). */
+const WINDOW_MAX = 0x7fff_ffff;
+
+const WINDOWS = [
+  'http2StreamWindowBytes', 'http2StreamWindowMaxBytes', 'http2ConnectionWindowBytes',
+] as const;
+
 /** Limits that let nothing through when they are 0. */
 const LEAST: Partial<Record<keyof Limits, 1>> = {
   requestLineBytes: 1, unreadBytes: 1, requestsPerConnection: 1, pipelinedRequests: 1,
-  requestsPerEntry: 1,
+  requestsPerEntry: 1, http2Streams: 1, http2StreamWindowBytes: 1,
 };
 
 /**
@@ -200,6 +210,7 @@ export function limitsFrom(changes: Partial<Limits> = {}): Limits {
   bound('trailerBytes', limits.trailerBytes, HEAD_BYTES_MAX, 'octets');
   bound('fieldLines', limits.fieldLines, LINES_MAX, 'lines');
   bound('trailerLines', limits.trailerLines, LINES_MAX, 'lines');
+  for (const name of WINDOWS) bound(name, limits[name], WINDOW_MAX, 'octets');
   return limits;
 }
 

@@ -24,7 +24,8 @@ describe('defaults', () => {
   });
 
   test('each name ends in its unit or counts things', () => {
-    const counted = 'Lines|Requests|Streams|Responses|Continuations|Resets|Frames|connections';
+    const counted =
+      'Lines|Requests|Streams|Pushes|Responses|Continuations|Resets|Frames|connections';
     const unit = new RegExp(`(Bytes|Ms|Second|${counted}|Per[A-Z][a-z]+)$`);
     expect(Object.keys(DEFAULT_LIMITS).filter((name) => !unit.test(name))).toEqual([]);
   });

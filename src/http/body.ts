@@ -288,7 +288,9 @@ export function isBodySource(body: unknown): body is BodySource {
 /** Drops a source. Its cleanup may fail: nobody is left whom that could concern. */
 export function cancelSource(source: BodySource, cause: Error | undefined): void {
   try {
-    source.cancel(cause);
+    const left: unknown = source.cancel(cause);
+    // An async function fits the type, and its failure would be nobody's to catch.
+    if (left instanceof Promise) left.catch(() => {});
   } catch {
     // A program's own failure in letting go, after the exchange.
   }

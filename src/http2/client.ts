@@ -138,7 +138,8 @@ export class Http2Client extends Http2Connection {
     stream: Http2Stream | undefined, _streamId: number, list: FieldList, endStream: boolean,
   ): void {
     if (stream === undefined) {
-      throw new ConnectionError(PROTOCOL_ERROR, 'HEADERS open a stream of the server (§5.1.1)');
+      const message = 'HEADERS open a stream of the server (RFC 9113 §5.1.1)';
+      throw new ConnectionError(PROTOCOL_ERROR, message);
     }
     if (stream.state === RESERVED_REMOTE && ++this.#answering > this.limits.http2Streams) {
       const message = 'more pushed answers than http2Streams (RFC 9113 §5.1.2)';
@@ -231,7 +232,7 @@ export class Http2Client extends Http2Connection {
     // A client says it once.
   }
 
-  protected override ponged(): void {
+  protected override roundTripped(): void {
     // The round trip was noted.
   }
 
@@ -299,7 +300,9 @@ class ClientStream extends Http2Stream implements BodyDemand {
     const status = Number(section.status);
     this.act(RECV_HEADERS);
     if (status < 200) {
-      if (endStream || status === 101) return this.malformed('a bad interim response (§8.1)');
+      if (endStream || status === 101) {
+        return this.malformed('a bad interim response (RFC 9113 §8.1)');
+      }
       this.#options.informed?.(status, section.fields);
       return;
     }

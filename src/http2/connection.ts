@@ -17,9 +17,9 @@ import {
   CANCEL, DEFAULT_FRAME_SIZE, DEFAULT_WINDOW, INTERNAL_ERROR, NO_ERROR,
   PROTOCOL_ERROR, SETTINGS_TIMEOUT, STREAM_ID_MAX,
 } from './frame.ts';
-import { FrameParser, MORE } from './frame-parser.ts';
+import { FrameParser, MORE, uint32 } from './frame-parser.ts';
 import {
-  writeGoaway, writePing, writeRstStream, writeSettings, writeWindowUpdate,
+  setUint32, writeGoaway, writePing, writeRstStream, writeSettings, writeWindowUpdate,
 } from './frame-writer.ts';
 import type { FieldList } from './hpack/index.ts';
 import { Moments, type Moment } from './moments.ts';
@@ -36,7 +36,8 @@ const FRAMES_PER_ENTRY = 256;
 /** A stream's window grows while no more than this lies unread on the connection. */
 const GROWTH_BYTES = 1024 * 1024;
 const FRAME_LATE = 'a frame or a field block took longer than headMs';
-const PING_DATA = Uint8Array.from('wire-rtt', (character) => character.charCodeAt(0));
+/** The first half of the eight octets of our PINGs, `wire`; the other is their number. */
+const PING_WORD = 0x77697265;
 
 export abstract class Http2Connection implements Protocol, StreamHost, ReceiverHost {
   readonly transport: ConnectionTransport;
@@ -50,7 +51,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   protected readonly queue = new SendQueue();
   /** No stream of the peer's above this is taken any more. */
   protected goawayAt = Infinity;
-  protected draining = false;
+  draining = false;
   readonly #parser: FrameParser;
   readonly #rest = new ReceiveBuffer();
   readonly #settled: Http2Stream[] = [];
@@ -112,8 +113,8 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   protected abstract hungUp(stream: Http2Stream): void;
   /** The second GOAWAY is due (§6.8). */
   protected abstract sayGoodbye(): void;
-  /** The peer answered our PING. */
-  protected abstract ponged(): void;
+  /** The peer answered our last PING. */
+  protected abstract roundTripped(): void;
   /** A connection error is about to be told to the peer. */
   protected abstract offence(error: ProtocolError): void;
 
@@ -146,7 +147,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   drained(): void {
     this.#enter();
-    this.outbound.blocked = false;
+    this.outbound.drained();
     this.#parseRest();
     this.#leave();
   }
@@ -180,11 +181,11 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   tick(now: number): void {
     this.#enter();
-    const { blocked } = this.outbound;
+    const { stands, blocked } = this.outbound;
     const silence = now - this.#receivedAt;
-    if (!blocked && this.streams.size > 0 && silence >= this.limits.http2SilenceMs) this.ping();
-    let moment = this.moments.expired(now, blocked);
-    for (; moment !== undefined; moment = this.moments.expired(now, blocked)) this.#late(moment);
+    if (!stands && this.streams.size > 0 && silence >= this.limits.http2SilenceMs) this.ping(false);
+    const next = (): Moment | undefined => this.moments.expired(now, stands, blocked);
+    for (let moment = next(); moment !== undefined; moment = next()) this.#late(moment);
     for (const stream of this.streams) {
       if (this.#isStalled(stream, now)) this.#resetStalled(stream);
       else this.tickStream(stream, now);
@@ -200,6 +201,11 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     this.outbound.flush();
     this.transport.end();
     this.#inside = false;
+  }
+
+  /** The end has begun: nothing new is. */
+  protected get isOver(): boolean {
+    return this.#gone || this.#ending;
   }
 
   closed(cause: Error | undefined): void {
@@ -266,7 +272,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   /** Output that the peer does not take must not grow by its own asking. */
   get #stands(): boolean {
-    return this.outbound.blocked || this.#frames >= FRAMES_PER_ENTRY || this.#ending;
+    return this.outbound.stands || this.#frames >= FRAMES_PER_ENTRY || this.#ending;
   }
 
   // What frames and streams ask of their connection
@@ -343,8 +349,9 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   }
 
   dataSent(earns: boolean): void {
+    if (!earns) return;
     this.#sentAt = this.now();
-    if (earns) this.guard.earnUpdates();
+    this.guard.earnUpdates();
   }
 
   settingsReceived(): void {
@@ -380,13 +387,15 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     this.moments.blockEnded();
   }
 
-  pinged(): void {
-    if (this.moments.ponged()) this.ponged();
+  ponged(bytes: Uint8Array, start: number): void {
+    const number = uint32(bytes, start + 4);
+    if (PING_WORD === uint32(bytes, start) && this.moments.ponged(number)) this.roundTripped();
   }
 
-  /** Asks the peer for a sign of life, and for the round trip (§6.7). */
-  protected ping(): void {
-    if (this.moments.pinged()) writePing(this.outbound.slab, false, PING_DATA);
+  /** Asks the peer for a sign of life and the round trip (§6.7); `anew`: whatever is on its way. */
+  protected ping(anew: boolean): void {
+    const number = this.moments.pinged(anew);
+    if (number > 0) writePing(this.outbound.slab, false, pingData(number));
   }
 
   #forget(stream: Http2Stream, closing: Closing): void {
@@ -421,8 +430,8 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   }
 
   /** Warns of the end without refusing anything yet (§6.8). */
-  protected warnOfGoaway(): void {
-    writeGoaway(this.outbound.slab, STREAM_ID_MAX, NO_ERROR, 'the server is closing');
+  protected warnOfGoaway(why: string): void {
+    writeGoaway(this.outbound.slab, STREAM_ID_MAX, NO_ERROR, why);
   }
 
   #abandon(cause: Error): void {
@@ -469,6 +478,13 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
       case 'goaway': this.sayGoodbye();
     }
   }
+}
+
+function pingData(number: number): Uint8Array {
+  const octets = new Uint8Array(8);
+  setUint32(octets, 0, PING_WORD);
+  setUint32(octets, 4, number);
+  return octets;
 }
 
 /** What an entry threw, as the peer is told of it (§5.4.1). */

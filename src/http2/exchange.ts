@@ -7,7 +7,7 @@
 import { PeerGoneError, asError } from '../errors.ts';
 import { RequestBody, isBodySource, type BodyDemand } from '../http/body.ts';
 import { BodyRate } from '../http/body-rate.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { plainAnswer, type Exchange } from '../http/exchange.ts';
 import { Fields } from '../http/fields.ts';
 import { HttpError } from '../http/http-error.ts';
 import {
@@ -25,6 +25,8 @@ import { Tunnel } from './tunnel.ts';
 
 /** What an exchange needs of its connection, beyond a stream's. */
 export interface ExchangeHost extends StreamHost {
+  /** The server is closing. */
+  readonly draining: boolean;
   failure(error: unknown, request: HttpRequest): HttpResponse;
   /** The handler has settled: its place is free. */
   handled(exchange: Http2Exchange): void;
@@ -214,7 +216,9 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
   protected override content(bytes: Uint8Array, start: number, end: number): void {
     this.rate?.count(end - start);
     if (this.tunnel !== undefined) {
-      this.tunnel.receive(bytes, start, end);
+      if (this.discardUntil !== Infinity) this.#discard(end - start);
+      if (!this.isClosed) this.tunnel.receive(bytes, start, end);
+      else this.host.credit(this, end - start);
       return;
     }
     if (this.discardUntil !== Infinity) this.#discard(end - start);
@@ -301,7 +305,21 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
       if (this.started) return this.broken(asError(error));
       if (this.hasContent) this.dropContent(asError(error));
       else if (!(error instanceof BodyGivenError)) response.cancel();
-      this.response = this.#host.failure(error, this.request);
+      this.#startFailure(error);
+    }
+  }
+
+  /** The answer to a failure; where even that cannot be written, one that always can. */
+  #startFailure(error: unknown): void {
+    const answer = this.#host.failure(error, this.request);
+    this.response = answer;
+    try {
+      this.#start(answer);
+    } catch (second) {
+      if (this.started) return this.broken(asError(second));
+      if (!(second instanceof BodyGivenError)) answer.cancel();
+      this.#host.failure(second, this.request).cancel();
+      this.response = plainAnswer();
       this.#start(this.response);
     }
   }
@@ -339,12 +357,12 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
   }
 
   #writeHead(response: HttpResponse, contentLength: number | undefined, end: boolean): void {
-    this.started = true;
-    this.act(SEND_HEADERS);
     const date = this.clock.date();
     this.host.outbound.response(
       this.id, response.status, response.fields, contentLength, date, end,
     );
+    this.started = true;
+    this.act(SEND_HEADERS);
     if (!end) return;
     this.complete = true;
     this.act(SEND_END_STREAM);
@@ -384,6 +402,7 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
     this.host.outbound.response(this.id, 200, response.fields, undefined, '', false);
     this.sendFrom(tunnel, undefined);
     tunnel.begin(this.#early(inbound));
+    if (this.#host.draining) tunnel.shutdown();
     if (!canReceive(this.state) && !this.isClosed) tunnel.eof();
   }
 

@@ -83,7 +83,8 @@ function isName(name: string): boolean {
     const code = name.charCodeAt(i);
     if (TOKEN[code] !== 1 || (code >= 0x41 && code <= 0x5a)) return false;
   }
-  if (goodNames.size < GOOD_NAMES_MAX) goodNames.add(name);
+  if (goodNames.size >= GOOD_NAMES_MAX) goodNames.clear();
+  goodNames.add(name);
   return true;
 }
 

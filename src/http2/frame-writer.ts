@@ -106,7 +106,7 @@ function writeUint32(slab: Slab, value: number): void {
   slab.length += 4;
 }
 
-function setUint32(bytes: Uint8Array, at: number, value: number): void {
+export function setUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;

@@ -13,6 +13,12 @@ export type Moment = 'preface' | 'settings' | 'frame' | 'block' | 'idle' | 'pong
 /** How long a peer has to see the first GOAWAY, where PING does not tell (§6.8). */
 const GOAWAY_MS = 1000;
 
+/** What is the peer's to bring, and its limit. */
+const THE_PEERS: Partial<Record<Moment, keyof Limits>> = {
+  preface: 'http2PrefaceMs', settings: 'http2SettingsMs', frame: 'headMs', block: 'headMs',
+  pong: 'http2PingMs',
+};
+
 export class Moments {
   /** The last measured round trip, ms of the coarse clock; undefined before the first. */
   roundTripMs: number | undefined;
@@ -21,6 +27,7 @@ export class Moments {
   readonly #clock: Clock;
   #awaitsFrame = false;
   #pingAt = 0;
+  #pings = 0;
   /** Streams ever opened, as of the last look: they may have ended since. */
   #opened = 0;
 
@@ -64,17 +71,17 @@ export class Moments {
     this.#deadlines.clear('block');
   }
 
-  /** A PING is due. False: one is on its way already. */
-  pinged(): boolean {
-    if (this.#deadlines.at('pong') !== undefined) return false;
+  /** The number of the PING that is due, from 1; 0: one is on its way, and that is enough. */
+  pinged(anew: boolean): number {
+    if (this.#deadlines.at('pong') !== undefined && !anew) return 0;
     this.#pingAt = this.#clock.now();
     this.#set('pong', this.#limits.http2PingMs);
-    return true;
+    return ++this.#pings;
   }
 
-  /** False: no PING of ours was on its way. */
-  ponged(): boolean {
-    if (this.#deadlines.at('pong') === undefined) return false;
+  /** Whether the PING of that number is the one that is awaited. */
+  ponged(number: number): boolean {
+    if (this.#deadlines.at('pong') === undefined || number !== this.#pings) return false;
     this.#deadlines.clear('pong');
     this.roundTripMs = this.#clock.now() - this.#pingAt;
     return true;
@@ -106,13 +113,15 @@ export class Moments {
     this.#deadlines.clearAll();
   }
 
-  /** The next moment that has come; `stands`: output does not leave. */
-  expired(now: number, stands: boolean): Moment | undefined {
+  /** The next moment that has come; `stands`: nothing is read, `blocked`: output does not leave. */
+  expired(now: number, stands: boolean, blocked: boolean): Moment | undefined {
     for (;;) {
       const moment = this.#deadlines.expired(now);
-      if (moment === 'frame' && stands) this.#set('frame', this.#limits.headMs);
-      else if (moment === 'pong' && stands) this.#set('pong', this.#limits.http2PingMs);
-      else return moment;
+      const limit = moment && THE_PEERS[moment];
+      // A PING stands behind the output, too.
+      const excused = stands || (moment === 'pong' && blocked);
+      if (moment === undefined || limit === undefined || !excused) return moment;
+      this.#set(moment, this.#limits[limit] as number);
     }
   }
 

@@ -20,6 +20,11 @@ const COPIED_BYTES = 4096;
 /** Up to here a turn leaves as text, the cheapest write on Node, and the slab is used again. */
 const TEXT_BYTES = 16 * 1024;
 
+/** So much of a turn is gathered at most. */
+const SLAB_BYTES = 64 * 1024;
+/** Answers to frames that may pile up while output stands, before we stop to read them. */
+const BEYOND_BYTES = 64 * 1024;
+
 /** Connection-specific fields are another version's (RFC 9113 §8.2.2); a handler's are dropped. */
 export const CONNECTION_FIELDS = new Set([
   'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade',
@@ -61,6 +66,8 @@ export class Outbound {
   readonly window = new SendWindow(DEFAULT_WINDOW);
   /** `write` said false: no more content until `drained`. */
   blocked = false;
+  /** Octets that left us all the same since then: what frames of the peer asked for. */
+  #beyond = 0;
   readonly #transport: Transport;
   readonly #peer: Settings;
   readonly #encoder: HpackEncoder;
@@ -120,6 +127,8 @@ export class Outbound {
     encoder.begin(block);
     encoder.field(':status', String(status), block);
     for (let i = 0; i < names.length; i++) {
+      // TE is of requests alone (§8.2.2).
+      if (names[i] === 'te') continue;
       encoder.field(names[i] as string, values[i] as string, block);
     }
     if (contentLength !== undefined) encoder.field('content-length', String(contentLength), block);
@@ -171,6 +180,8 @@ export class Outbound {
     this.window.take(octets.length);
     if (octets.length <= COPIED_BYTES) {
       this.slab.octets(octets);
+      // Only what was written can be seen to be too much.
+      if (this.slab.length >= SLAB_BYTES) this.flush();
     } else {
       this.flush();
       this.#write(octets);
@@ -189,7 +200,18 @@ export class Outbound {
     }
   }
 
+  /** Output stands, and what the peer asks for meanwhile is too much as well. */
+  get stands(): boolean {
+    return this.blocked && this.#beyond > BEYOND_BYTES;
+  }
+
+  drained(): void {
+    this.blocked = false;
+    this.#beyond = 0;
+  }
+
   #write(octets: Uint8Array | string): void {
+    if (this.blocked) this.#beyond += octets.length;
     if (!this.#transport.write(octets)) this.blocked = true;
   }
 }

@@ -45,6 +45,12 @@ export interface Http2Options {
 /** From here on the peer is sent to another connection, before it runs out of identifiers. */
 const STREAM_ID_RETIRES = STREAM_ID_MAX - 0x1_0000;
 
+const UINT32_MAX = 0xffff_ffff;
+
+function isPushed({ id }: Http2Exchange): boolean {
+  return id % 2 === 0;
+}
+
 /** Makes HTTP/2 connections that share their options. */
 export function http2(options: Http2Options): ProtocolFactory<ConnectionTransport> {
   return (transport) => new Http2Protocol(transport, options);
@@ -55,6 +61,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
   readonly #earlyPriorities = new Map<number, Priority>();
   /** Handlers that have not settled, whether their streams live or not (CVE-2023-44487). */
   #running = 0;
+  #pushRunning = 0;
   #requests = 0;
   /** Streams of ours that live. */
   #pushed = 0;
@@ -67,9 +74,9 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     this.#options = options;
     const { limits } = options;
     const settings: [number, number][] = [
-      [SETTINGS_MAX_CONCURRENT_STREAMS, limits.http2Streams],
+      [SETTINGS_MAX_CONCURRENT_STREAMS, Math.min(limits.http2Streams, UINT32_MAX)],
       [SETTINGS_INITIAL_WINDOW_SIZE, limits.http2StreamWindowBytes],
-      [SETTINGS_MAX_HEADER_LIST_SIZE, limits.fieldSectionBytes],
+      [SETTINGS_MAX_HEADER_LIST_SIZE, Math.min(limits.fieldSectionBytes, UINT32_MAX)],
       [SETTINGS_NO_RFC7540_PRIORITIES, 1],
     ];
     if (this.#offersConnect) settings.push([SETTINGS_ENABLE_CONNECT_PROTOCOL, 1]);
@@ -108,12 +115,14 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     this.streams.lastRemote = streamId;
     this.#countRequest(streamId);
     if (streamId > this.goawayAt) {
+      this.guard.control(this.now());
       // It was told that nothing above is looked at: no answer, no harm (§6.8).
       this.streams.remember(streamId, WE_RESET);
       return;
     }
     const { http2Streams } = this.limits;
-    if (this.streams.size - this.#pushed >= http2Streams || this.#running >= http2Streams) {
+    const asked = this.#running - this.#pushRunning;
+    if (this.streams.size - this.#pushed >= http2Streams || asked >= http2Streams) {
       this.resetUnknown(streamId, REFUSED_STREAM, true);
       return;
     }
@@ -137,7 +146,8 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
   #countRequest(streamId: number): void {
     this.#requests++;
     const last = this.#requests >= this.limits.requestsPerConnection;
-    if (last || streamId >= STREAM_ID_RETIRES) this.#retire();
+    if (last) this.#retire('requestsPerConnection is reached');
+    else if (streamId >= STREAM_ID_RETIRES) this.#retire('stream identifiers end');
   }
 
   #open(streamId: number, endStream: boolean): Http2Exchange {
@@ -184,6 +194,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
   #run(exchange: Http2Exchange): void {
     exchange.running = true;
     this.#running++;
+    if (isPushed(exchange)) this.#pushRunning++;
     this.#options.dispatch(exchange);
   }
 
@@ -214,13 +225,14 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     return this.#options.failure(error, request);
   }
 
-  handled(): void {
+  handled(exchange: Http2Exchange): void {
     this.#running--;
+    if (isPushed(exchange)) this.#pushRunning--;
   }
 
   over(exchange: Http2Exchange): void {
     this.#earlyPriorities.delete(exchange.id);
-    if (exchange.id % 2 === 0) this.#pushed--;
+    if (isPushed(exchange)) this.#pushed--;
     if (exchange.request !== undefined) this.#options.completed?.(exchange);
   }
 
@@ -290,10 +302,19 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     return true;
   }
 
-  #mayPushOn({ id, state }: Http2Exchange): boolean {
-    return this.#mayPush && this.peer.enablePush && !this.draining && canSend(state) &&
-      id % 2 === 1 && this.#pushed < this.peer.maxConcurrentStreams &&
-      this.#pushed < this.limits.http2Streams && this.streams.lastLocal + 2 < STREAM_ID_MAX;
+  #mayPushOn(parent: Http2Exchange): boolean {
+    const { method, authority } = parent.request;
+    const wanted = this.#mayPush && this.peer.enablePush && !this.draining && !this.isOver;
+    // A promise has an authority (§8.4.1), and CONNECT has no answers but its tunnel (§8.5).
+    const fits = canSend(parent.state) && !isPushed(parent) && method !== 'CONNECT' &&
+      authority !== '';
+    return wanted && fits && this.#hasRoomToPush;
+  }
+
+  get #hasRoomToPush(): boolean {
+    const { http2Pushes } = this.limits;
+    return this.#pushed < Math.min(http2Pushes, this.peer.maxConcurrentStreams) &&
+      this.#pushRunning < http2Pushes && this.streams.lastLocal + 2 < STREAM_ID_MAX;
   }
 
   override promiseReceived(): void {
@@ -309,10 +330,11 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
   protected override tickStream(stream: Http2Stream, now: number): void {
     const exchange = stream as Http2Exchange;
     exchange.tunnel?.tick(now);
+    const { stands } = this.outbound;
     if (now >= exchange.discardUntil) exchange.discardEnds();
-    else if (now >= exchange.requestUntil) {
+    else if (now >= exchange.requestUntil && !stands) {
       this.#late(exchange, `requestMs, ${this.limits.requestMs}`);
-    } else if (exchange.rate?.tooSlow(now, exchange.isUnread) === true) {
+    } else if (exchange.rate?.tooSlow(now, exchange.isUnread || stands) === true) {
       const floor = this.limits.bodyRateBytesPerSecond;
       this.#late(exchange, `bodyRateBytesPerSecond, ${floor}`);
     }
@@ -342,26 +364,27 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
       drainRequest(exchange.request);
       exchange.tunnel?.shutdown();
     }
-    this.#retire();
+    this.#retire('the server is closing');
     this.transport.gather();
   }
 
-  #retire(): void {
+  #retire(why: string): void {
     if (this.#retiring) return;
     this.#retiring = true;
-    this.warnOfGoaway();
-    this.ping();
+    this.warnOfGoaway(why);
+    // One of its own: an answer that is on its way already says nothing of the warning.
+    this.ping(true);
     this.moments.warned();
   }
 
-  protected override ponged(): void {
+  protected override roundTripped(): void {
     if (this.#retiring) this.sayGoodbye();
   }
 
   protected override sayGoodbye(): void {
     if (this.goawayAt !== Infinity) return;
     this.moments.saidGoodbye();
-    this.goaway(NO_ERROR, 'the server is closing');
+    this.goaway(NO_ERROR, 'no more streams on this connection');
   }
 
   override wentAway(): void {

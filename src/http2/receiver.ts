@@ -16,7 +16,7 @@ import {
 import type { FrameSink } from './frame-parser.ts';
 import { writePing, writeSettingsAck, writeWindowUpdate } from './frame-writer.ts';
 import { trailerFields } from './header-block.ts';
-import { CompressionError, HpackDecoder, type FieldList } from './hpack/index.ts';
+import { CompressionError, ENTRY_OVERHEAD, HpackDecoder, type FieldList } from './hpack/index.ts';
 import type { Outbound } from './outbound.ts';
 import type { Settings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
@@ -48,7 +48,8 @@ export interface ReceiverHost {
   receivePriorityValue(streamId: number, value: Uint8Array): void;
   settingsReceived(): void;
   settingsAcknowledged(): void;
-  pinged(): void;
+  /** The answer to a PING of ours, with its eight octets. */
+  ponged(bytes: Uint8Array, start: number): void;
   wentAway(lastStreamId: number, code: number): void;
   blockBegan(): void;
   blockEnded(): void;
@@ -143,9 +144,10 @@ export class Receiver implements FrameSink {
     const stream = this.#stream;
     this.#stream = undefined;
     const padding = this.#octets - this.#content;
-    if (stream?.isTunnel !== true) {
-      host.guard.data(this.#content, padding, stream !== undefined && endStream, host.now());
-    }
+    // What a tunnel carries has limits of its own; what carries nothing has none.
+    const tunnelled = stream?.isTunnel === true && this.#content > 0;
+    const free = tunnelled || (stream !== undefined && endStream);
+    host.guard.data(this.#content, padding, free, host.now());
     if (stream === undefined) return;
     if (padding > 0) this.#creditPadding(stream, padding);
     if (endStream && !stream.isClosed) stream.receiveEnd();
@@ -276,9 +278,15 @@ export class Receiver implements FrameSink {
     if (stream.isTunnel) return stream.malformed('HEADERS on a tunnel (RFC 9113 §8.5)');
     const fields = !endStream
       ? 'trailers without END_STREAM (RFC 9113 §8.1)'
-      : list.isOver ? 'trailers are too large (RFC 9113 §10.5.1)' : trailerFields(list);
+      : this.#isOver(list) ? 'trailers are too large (RFC 9113 §10.5.1)' : trailerFields(list);
     if (typeof fields === 'string') stream.malformed(fields);
     else stream.receiveEnd(fields);
+  }
+
+  #isOver(list: FieldList): boolean {
+    const { trailerBytes, trailerLines } = this.#host.limits;
+    return list.isOver || list.count > trailerLines ||
+      list.octets - list.count * ENTRY_OVERHEAD > trailerBytes;
   }
 
   /** Whether the peer may mean its dependencies (RFC 9218 §2.1). */
@@ -392,7 +400,7 @@ export class Receiver implements FrameSink {
 
   receivePing(ack: boolean, bytes: Uint8Array, start: number): void {
     this.#countControl();
-    if (ack) this.#host.pinged();
+    if (ack) this.#host.ponged(bytes, start);
     else writePing(this.#host.outbound.slab, true, bytes.subarray(start, start + 8));
   }
 

@@ -24,7 +24,9 @@ export function requestParts(
     if (scheme !== undefined || path !== undefined) {
       return ':scheme or :path with CONNECT (RFC 9113 §8.5)';
     }
-    if (!/:\d+$/.test(authority)) return 'CONNECT without host and port (RFC 9113 §8.5)';
+    if (!/:\d+$/.test(section.authority ?? '')) {
+      return 'CONNECT without host and port (RFC 9113 §8.5)';
+    }
     return {
       method, scheme: 'http', authority, target: authority, fields,
       protocol, contentLength, endStream,
@@ -35,9 +37,8 @@ export function requestParts(
   }
   const pathIsBad = pathFault(method, path);
   if (pathIsBad !== undefined) return pathIsBad;
-  if (protocol !== undefined && authority === '') {
-    return 'extended CONNECT without :authority (RFC 8441 §4)';
-  }
+  // An http URI has a host (RFC 9110 §4.2.1); OPTIONS for the server as a whole needs none.
+  if (authority === '' && path !== '*') return 'no :authority (RFC 9110 §4.2.1)';
   // One literal, no spread: the profile of plain requests had a seventh of its time in that.
   return {
     method, scheme, authority, target: path as string, fields,

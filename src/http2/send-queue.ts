@@ -1,9 +1,11 @@
 /**
- * Who sends next (RFC 9218 §10): streams that have content, by urgency; within one urgency those
- * that are incremental share in turns of 16 KiB, the others go one after the other, longer turns.
+ * Who sends next (RFC 9218 §10): streams that have content, by urgency. Within one urgency, those
+ * that have had nothing yet go first, in the order of their identifiers, with one turn each: short
+ * answers are done by that. Then those that are incremental share in turns of 16 KiB, and the
+ * others go one after the other.
  *
- * Nobody starves: a long answer gives way to its equals after each of its turns, and after every
- * eighth turn the next one goes to the least urgent that waits.
+ * Nobody starves: every eighth turn, a short one, goes to the next urgency in rotation; and an
+ * answer that is not incremental gives way to its equals after each MiB.
  */
 import { URGENCIES } from './priority.ts';
 import type { Outbound } from './outbound.ts';
@@ -12,13 +14,17 @@ import type { Http2Stream } from './stream.ts';
 /** Octets of one turn. */
 const INCREMENTAL_TURN = 16 * 1024;
 const SERIAL_TURN = 128 * 1024;
-/** Of so many turns, one is for the least urgent. */
+/** Octets of one answer, after which its equals have their turn. */
+const SERIAL_ROUND = 1024 * 1024;
+/** Of so many turns, one goes by rotation. */
 const TURNS_A_ROUND = 8;
 
 export class SendQueue {
   readonly #waiting: Http2Stream[][] = Array.from({ length: URGENCIES }, () => []);
   #count = 0;
   #turns = 0;
+  /** The urgency that rotation came to last. */
+  #rotated = 0;
 
   get length(): number {
     return this.#count;
@@ -27,10 +33,28 @@ export class SendQueue {
   /** A stream has something to send; one that waits already keeps its place. */
   add(stream: Http2Stream): void {
     if (stream.queuedAt >= 0) return;
+    const streams = this.#place(stream);
+    let at = newcomers(streams);
+    const isNew = stream.sentBytes === 0;
+    while (isNew && at > 0 && (streams[at - 1] as Http2Stream).id > stream.id) at--;
+    streams.splice(at, 0, stream);
+  }
+
+  /** It has had its turn, and its equals come before it. */
+  #addLast(stream: Http2Stream): void {
+    this.#place(stream).push(stream);
+  }
+
+  /** Its turn was cut short by what all share: it goes on first. */
+  #addFirst(stream: Http2Stream): void {
+    this.#place(stream).unshift(stream);
+  }
+
+  #place(stream: Http2Stream): Http2Stream[] {
     const { urgency } = stream.priority;
     stream.queuedAt = urgency;
-    (this.#waiting[urgency] as Http2Stream[]).push(stream);
     this.#count++;
+    return this.#waiting[urgency] as Http2Stream[];
   }
 
   remove(stream: Http2Stream): void {
@@ -48,44 +72,48 @@ export class SendQueue {
     this.add(stream);
   }
 
-  /** Takes out the stream whose turn it is; `add` puts it back behind its equals. */
+  /** Takes out the stream whose turn it is, and gives it the octets of that turn. */
   next(): Http2Stream | undefined {
     if (this.#count === 0) return undefined;
     const fair = ++this.#turns % TURNS_A_ROUND === 0;
+    const from = fair ? this.#rotated + 1 : 0;
     for (let i = 0; i < URGENCIES; i++) {
-      const stream = this.#waiting[fair ? URGENCIES - 1 - i : i]?.shift();
+      const urgency = (from + i) % URGENCIES;
+      const stream = this.#waiting[urgency]?.shift();
       if (stream === undefined) continue;
+      if (fair) this.#rotated = urgency;
       stream.queuedAt = -1;
       this.#count--;
+      if (stream.turnLeft <= 0) stream.turnLeft = fair ? INCREMENTAL_TURN : turnOf(stream);
       return stream;
     }
     return undefined;
-  }
-
-  /** Its turn was cut short by what all share: it goes on first. */
-  #addFirst(stream: Http2Stream): void {
-    const { urgency } = stream.priority;
-    stream.queuedAt = urgency;
-    (this.#waiting[urgency] as Http2Stream[]).unshift(stream);
-    this.#count++;
   }
 
   /** Turns of content until the windows, the peer, or the sources have no more. */
   run(outbound: Outbound): void {
     while (!outbound.blocked && this.#count > 0) {
       const stream = this.next() as Http2Stream;
-      if (stream.turnLeft <= 0) stream.turnLeft = turnOf(stream);
-      const more = stream.send();
-      if (!more) {
+      const before = stream.sentBytes;
+      if (!stream.send()) {
         stream.turnLeft = 0;
-      } else if (stream.turnLeft <= 0) {
-        this.add(stream);
-      } else {
+        stream.roundLeft = 0;
+      } else if (stream.turnLeft > 0) {
         this.#addFirst(stream);
         break;
+      } else {
+        this.#addAgain(stream, before);
       }
     }
     if (outbound.window.available <= 0) this.#sendEnds(outbound);
+  }
+
+  #addAgain(stream: Http2Stream, before: number): void {
+    if (stream.roundLeft <= 0) stream.roundLeft = SERIAL_ROUND;
+    stream.roundLeft -= stream.sentBytes - before;
+    const goesOn = before > 0 && stream.roundLeft > 0 && !stream.priority.incremental;
+    if (goesOn) this.add(stream);
+    else this.#addLast(stream);
   }
 
   /** An end needs no window: content that has none must not keep it back (RFC 9113 §6.9.1). */
@@ -96,6 +124,13 @@ export class SendQueue {
       if (!stream.send()) this.remove(stream);
     }
   }
+}
+
+/** How many at the front have had nothing yet. */
+function newcomers(streams: readonly Http2Stream[]): number {
+  let count = 0;
+  while (count < streams.length && streams[count]?.sentBytes === 0) count++;
+  return count;
 }
 
 /** The octets that a stream may send in one turn. */

@@ -6,7 +6,7 @@
  */
 import { StreamError, asError } from '../errors.ts';
 import { PULL_BYTES, cancelSource, type BodySource, type RequestBody } from '../http/body.ts';
-import type { Fields } from '../http/fields.ts';
+import { Fields } from '../http/fields.ts';
 import type { Limits } from '../limits.ts';
 import type { Transport } from '../protocol.ts';
 import { ReceiveWindow, SendWindow } from './flow-control.ts';
@@ -59,8 +59,9 @@ export abstract class Http2Stream {
   priority: Priority = DEFAULT_PRIORITY;
   /** The urgency under which it waits in the send queue, or -1. */
   queuedAt = -1;
-  /** Octets left of its turn. */
+  /** Octets left of its turn, and before its equals have theirs. */
   turnLeft = 0;
+  roundLeft = 0;
   /** Octets of content, each way. */
   receivedBytes = 0;
   sentBytes = 0;
@@ -236,7 +237,6 @@ export abstract class Http2Stream {
     this.turnLeft -= octets;
     this.sentBytes += octets;
     this.sendWindow.take(octets);
-    this.sentAt = this.host.transport.clock.now();
     if (this.#declared !== undefined && this.sentBytes > this.#declared) {
       this.broken(new TypeError(`a body is longer than its length, ${this.#declared} octets`));
       return;
@@ -244,8 +244,10 @@ export abstract class Http2Stream {
     this.#piece = whole ? undefined : piece.subarray(octets);
     const last = whole && this.#isLast();
     this.host.outbound.data(this.id, part, last);
-    // What a small window cut up small earns its peer no further window updates.
-    this.host.dataSent(whole || octets >= SMALL_BYTES);
+    // What a small window cut up small earns its peer neither time nor further window updates.
+    const dribbles = octets < SMALL_BYTES && this.#windows <= 0;
+    if (!dribbles) this.sentAt = this.host.transport.clock.now();
+    this.host.dataSent(!dribbles);
     if (last) this.#ended();
   }
 
@@ -320,6 +322,9 @@ export abstract class Http2Stream {
     }
     try {
       const trailers = source.trailers?.();
+      if (trailers !== undefined && !(trailers instanceof Fields)) {
+        throw new TypeError('trailers() gives Fields: Fields.from({ ... })');
+      }
       if (trailers !== undefined && trailers.size > 0) {
         this.host.outbound.trailers(this.id, trailers);
       } else {

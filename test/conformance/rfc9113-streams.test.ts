@@ -4,7 +4,7 @@ import { END_HEADERS, END_STREAM, RST_STREAM, SETTINGS } from '../../src/http2/f
 import { HttpResponse } from '../../src/http/response.ts';
 import {
   PSEUDO, block, continuation, data, echo, fieldsOf, frame, get, headers, join, numberIn, open,
-  outcomeOf, ping, post, priority, priorityUpdate, reset, settings, silent, textOf, verdict,
+  outcomeOf, ping, pong, post, priority, priorityUpdate, reset, settings, silent, textOf, verdict,
   windowUpdate,
 } from '../support/http2.ts';
 
@@ -143,7 +143,7 @@ describe('§5.1.1 Stream Identifiers', () => {
     const connected = await open();
     const frames = await connected.send(get(0x7fff_ffff));
     expect(frames.some(({ type }) => type === 7)).toBe(true);
-    await connected.send(ping('wire-rtt', 1));
+    await connected.send(pong(connected));
     expect(outcomeOf(connected)).toMatchObject({
       goaway: 'NO_ERROR', answers: { 0x7fff_ffff: '200 hello' }, ended: true,
     });

@@ -12,9 +12,8 @@ import {
 import { HpackEncoder } from '../../src/http2/hpack/index.ts';
 import {
   PSEUDO, answersIn, block, connect, continuation, data, echo, encoded, fieldsOf, frame, get,
-  goaway, headers, join, numberIn, open, outcomeOf, ping, post, priority, priorityUpdate, reset,
-  settings, silent, textOf, verdict, windowUpdate, type Connected,
-  type FieldPairs,
+  goaway, headers, join, numberIn, open, outcomeOf, ping, pong, post, priority, priorityUpdate,
+  reset, settings, silent, textOf, verdict, windowUpdate, type Connected, type FieldPairs,
 } from '../support/http2.ts';
 
 const CALM = 'ENHANCE_YOUR_CALM';
@@ -206,7 +205,7 @@ describe('C12 SETTINGS of many', () => {
 });
 
 describe('C15, C20 a peer that does not read', () => {
-  test('is not answered without bound: reading stops', async () => {
+  test('is not answered without bound', async () => {
     const connected = await open(() => new HttpResponse(200, {}, 'x'.repeat(10_485_760)),
       { window: 2000 }, [[4, 0x7fff_ffff]]);
     const { transport } = connected;
@@ -214,7 +213,6 @@ describe('C15, C20 a peer that does not read', () => {
     for (let id = 1; id < 200; id += 2) transport.send(get(id));
     for (let i = 0; i < 900; i++) transport.send(ping());
     for (let turn = 0; turn < 100; turn++) if (transport.pending) transport.turn();
-    expect(transport.paused).toBe(true);
     expect(transport.queuedBytes).toBeLessThan(1024 * 1024);
   });
 });
@@ -293,7 +291,7 @@ describe('C42 streams that race a shutdown', () => {
     connected.transport.shutdown();
     const ids = Array.from({ length: 50 }, (_, i) => 2 * i + 1);
     await connected.send(...ids.map((id) => get(id)));
-    await connected.send(ping('wire-rtt', 1), get(101), get(103));
+    await connected.send(pong(connected), get(101), get(103));
     const last = connected.all.filter(({ type }) => type === GOAWAY).at(-1)!;
     expect(numberIn(last)).toBe(99);
     expect(connected.seen).toHaveLength(50);
@@ -315,7 +313,7 @@ describe('C43 the end of the identifiers, and requestsPerConnection', () => {
     await connected.send(get(1));
     expect(connected.all.some(({ type }) => type === GOAWAY)).toBe(false);
     await connected.send(get(3));
-    await connected.send(ping('wire-rtt', 1));
+    await connected.send(pong(connected));
     expect(outcomeOf(connected)).toMatchObject({ answers: { 3: '200 hello' }, ended: true });
   });
 });

@@ -8,10 +8,12 @@ import {
 } from '../../src/http2/index.ts';
 import { limitsFrom } from '../../src/limits.ts';
 import { MemoryTransport } from '../../src/testing/index.ts';
-import { ACK, END_HEADERS, END_STREAM } from '../../src/http2/frame.ts';
+import { END_HEADERS, END_STREAM } from '../../src/http2/frame.ts';
 import { deferred } from '../support/deferred.ts';
 import { asking } from '../support/http2-client.ts';
-import { data, headers, ping, promise, reset, PSEUDO, type FieldPairs } from '../support/http2.ts';
+import {
+  data, headers, ping, pong, promise, reset, PSEUDO, type FieldPairs,
+} from '../support/http2.ts';
 import { ScriptedSource } from '../support/scripted-source.ts';
 import { octets } from '../support/vectors.ts';
 
@@ -231,7 +233,8 @@ describe('time', () => {
     const one = (await asking()).ask();
     for (let minutes = 0; minutes < 3; minutes++) {
       one.transport.tick(60_000);
-      await one.send(ping('wire-rtt', ACK), ping());
+      await one.settled();
+      await one.send(pong(one), ping());
     }
     expect(one.outcome).toMatchObject({ goaway: undefined, answers: ['waits'], pings: 3 });
   });

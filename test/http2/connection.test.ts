@@ -1,5 +1,6 @@
 /** One connection: entries, idleness, FIN, and failures of the program within. */
 import { expect, test } from 'vitest';
+import { Fields } from '../../src/http/fields.ts';
 import { HttpResponse } from '../../src/http/response.ts';
 import { PREFACE } from '../../src/http2/frame.ts';
 import {
@@ -51,19 +52,34 @@ test('the connection closes under its handlers: they are told, and all is given 
   expect(connected.completed).toHaveLength(1);
 });
 
-test('output that the peer does not take stops reading, and goes on with it', async () => {
+test('output that the peer does not take stops content, not what is asked', async () => {
   const connected = await open(() => new HttpResponse(200, {}, 'x'.repeat(300_000)),
     { window: 5000, limits: { writeQueueBytes: 10_000 } }, [[4, 0x7fff_ffff]]);
   const { transport } = connected;
   transport.send(join(windowUpdate(0, 0x7fff_0000), get(1), get(3)));
-  expect(transport.paused).toBe(true);
+  expect(transport.paused).toBe(false);
   transport.send(get(5));
-  expect(connected.seen).toHaveLength(2);
+  expect(connected.seen).toHaveLength(3);
   transport.release();
   await connected.settled();
   expect(Object.values(answersIn(connected.all)).map(({ whole }) => whole))
     .toEqual([true, true, true]);
+});
+
+test('answers to frames that pile up stop reading, until the peer takes them', async () => {
+  const long = Fields.from({ x: 'y'.repeat(4000) });
+  const connected = await open(() => new HttpResponse(200, long, 'x'.repeat(100_000)),
+    { window: 1000, limits: { writeQueueBytes: 1000 } });
+  const { transport } = connected;
+  const asked = Array.from({ length: 40 }, (_, index) => index * 2 + 1);
+  for (const id of asked) transport.send(get(id));
+  expect(transport.paused).toBe(true);
+  transport.tick(60_000);
+  expect(outcomeOf(connected).goaway).toBe(undefined);
+  transport.release();
+  await connected.settled();
   expect(transport.paused).toBe(false);
+  expect(connected.seen).toHaveLength(40);
 });
 
 test('a dispatch that throws is INTERNAL_ERROR, and nothing else', async () => {

@@ -8,13 +8,19 @@ const limits = limitsFrom({
   http2PrefaceMs: 10, http2SettingsMs: 20, headMs: 30, http2PingMs: 40, idleMs: 50,
 });
 
-function made(): { moments: Moments; clock: HandClock; come: (stands?: boolean) => Moment[] } {
+interface Made {
+  readonly moments: Moments;
+  readonly clock: HandClock;
+  readonly come: (stands?: boolean, blocked?: boolean) => Moment[];
+}
+
+function made(): Made {
   const clock = new HandClock();
   const moments = new Moments(limits, clock);
-  const come = (stands = false): Moment[] => {
+  const come = (stands = false, blocked = stands): Moment[] => {
     const all: Moment[] = [];
-    let one = moments.expired(clock.now(), stands);
-    for (; one !== undefined; one = moments.expired(clock.now(), stands)) all.push(one);
+    const next = (): Moment | undefined => moments.expired(clock.now(), stands, blocked);
+    for (let one = next(); one !== undefined; one = next()) all.push(one);
     return all;
   };
   return { moments, clock, come };
@@ -23,7 +29,7 @@ function made(): { moments: Moments; clock: HandClock; come: (stands?: boolean) 
 test.each<[Moment, number, (moments: Moments) => void]>([
   ['frame', 30, (moments) => moments.frameBegan()],
   ['block', 30, (moments) => moments.blockBegan()],
-  ['pong', 40, (moments) => moments.pinged()],
+  ['pong', 40, (moments) => void moments.pinged(false)],
   ['idle', 50, (moments) => moments.idle(1)],
   ['goaway', 1000, (moments) => moments.warned()],
 ])('%s comes after %i ms, once', (moment, ms, begin) => {
@@ -50,7 +56,7 @@ test.each<[string, (moments: Moments) => void, (moments: Moments) => void]>([
   }],
   ['a frame', (one) => one.frameBegan(), (one) => one.frameCame()],
   ['a block', (one) => one.blockBegan(), (one) => one.blockEnded()],
-  ['an answer', (one) => one.pinged(), (one) => one.ponged()],
+  ['an answer', (one) => one.pinged(false), (one) => one.ponged(1)],
   ['a stream', (one) => one.idle(0), (one) => one.busy()],
   ['the goodbye', (one) => one.warned(), (one) => one.saidGoodbye()],
   ['the end', (one) => one.greeted(), (one) => one.none()],
@@ -86,15 +92,21 @@ test('idle begins anew after streams, and not without', () => {
 
 test('one PING at a time, and its round trip', () => {
   const { moments, clock } = made();
-  expect([moments.ponged(), moments.pinged(), moments.pinged()]).toEqual([false, true, false]);
+  expect([moments.ponged(0), moments.pinged(false), moments.pinged(false)]).toEqual([false, 1, 0]);
   clock.advance(7);
-  expect([moments.ponged(), moments.roundTripMs]).toEqual([true, 7]);
+  expect([moments.ponged(2), moments.ponged(1), moments.roundTripMs]).toEqual([false, true, 7]);
+});
+
+test('a PING anew is the one that counts', () => {
+  const { moments } = made();
+  expect([moments.pinged(false), moments.pinged(true)]).toEqual([1, 2]);
+  expect([moments.ponged(1), moments.ponged(2)]).toEqual([false, true]);
 });
 
 test('what we do not read is not late', () => {
   const { moments, clock, come } = made();
   moments.frameBegan();
-  moments.pinged();
+  moments.pinged(false);
   clock.advance(40);
   expect(come(true)).toEqual([]);
   clock.advance(30);

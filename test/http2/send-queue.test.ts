@@ -4,14 +4,20 @@ import { SendQueue, turnOf } from '../../src/http2/send-queue.ts';
 import type { Http2Stream } from '../../src/http2/stream.ts';
 
 const stream = (id: number, urgency: number, incremental = false): Http2Stream =>
-  ({ id, queuedAt: -1, priority: { urgency, incremental } }) as Http2Stream;
+  ({
+    id, queuedAt: -1, turnLeft: 0, roundLeft: 0, sentBytes: 0, priority: { urgency, incremental },
+  }) as Http2Stream;
 const order = (queue: SendQueue): number[] =>
   Array.from({ length: queue.length }, () => queue.next()!.id);
 
-test('by urgency, then in the order that they came', () => {
+test('by urgency, then by identifier, those first that had nothing yet', () => {
   const queue = new SendQueue();
   for (const one of [stream(1, 3), stream(2, 0), stream(3, 3), stream(4, 7)]) queue.add(one);
   expect(order(queue)).toEqual([2, 1, 3, 4]);
+  const begun = stream(5, 3);
+  begun.sentBytes = 1;
+  for (const one of [begun, stream(9, 3), stream(7, 3)]) queue.add(one);
+  expect(order(queue)).toEqual([7, 9, 5]);
   expect([queue.length, queue.next()]).toEqual([0, undefined]);
 });
 
@@ -27,15 +33,19 @@ test('twice added keeps its place; removed is gone; moved waits by its new urgen
   expect(order(queue)).toEqual([3, 1]);
 });
 
-test('the eighth turn is for the least urgent', () => {
+test('the eighth turn goes by rotation, and is a short one', () => {
   const queue = new SendQueue();
-  const [fast, slow] = [stream(1, 0), stream(2, 7)] as const;
-  queue.add(slow);
-  const turns = Array.from({ length: 8 }, () => {
-    queue.add(fast);
-    return queue.next()!.id;
+  const [fast, middle, slow] = [stream(1, 0), stream(2, 3), stream(3, 7)] as const;
+  const turns = Array.from({ length: 32 }, () => {
+    for (const each of [fast, middle, slow]) queue.add(each);
+    const one = queue.next()!;
+    const turn = [one.id, one.turnLeft / 1024] as const;
+    one.turnLeft = 0;
+    return turn;
   });
-  expect(turns).toEqual([1, 1, 1, 1, 1, 1, 1, 2]);
+  expect(turns.filter((_, index) => index % 8 === 7)).toEqual([[2, 16], [3, 16], [1, 16], [2, 16]]);
+  const others = turns.filter((_, index) => index % 8 !== 7);
+  expect(others.every(([id, size]) => id === 1 && size === 128)).toBe(true);
 });
 
 test('the length of a turn', () => {

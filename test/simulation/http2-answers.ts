@@ -104,6 +104,7 @@ function breaksOff({ behaviour, content, lie }: Http2Plan, { limits }: Circumsta
 /** Handlers that have not settled hold their places, whatever became of their streams. */
 function isFull({ limits, client, reasons }: Circumstances): boolean {
   const others = client.resets > 0 || client.openedUnheard || client.hasPushes ||
+    client.hasLies ||
     reasons.has('time') || limits.contentBytes < Infinity;
   return others && limits.http2Streams < 100;
 }

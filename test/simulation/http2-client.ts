@@ -345,6 +345,11 @@ export class SimulatedClient {
     this.#queue(offence);
   }
 
+  /** Whether content may be other than it was said to be: its handler runs on without a stream. */
+  get hasLies(): boolean {
+    return this.#options.script.plans.some(({ lie }) => lie !== 0);
+  }
+
   /** Whether handlers may have pushed: those count as running, too. */
   get hasPushes(): boolean {
     return this.#options.script.plans.some(({ pushed }) => pushed.length > 0);

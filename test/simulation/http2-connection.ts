@@ -394,7 +394,7 @@ export class SimulatedHttp2Connection implements Circumstances {
     const push = request.push.bind(request);
     request.push = (target, fields) => {
       const { size } = this.#unseen;
-      const room = this.judge.hasRoomForPush(size, this.limits.http2Streams);
+      const room = this.judge.hasRoomForPush(size, this.limits.http2Pushes);
       const made = push(target, fields);
       const over = parent.isAnswered || parent.resetDelivered || this.client.isRetired ||
         this.transport.ended || this.transport.closed;

@@ -198,7 +198,6 @@ describe('a goodbye waits for its PING as long as output stands (RFC 9113 §6.8)
     const handler = (): HttpResponse => new HttpResponse(200, {}, 'x'.repeat(50_000));
     const { transport } = await opened(handler, { limits, window: 200 });
     transport.send(get(1));
-    expect(transport.paused).toBe(true);
     transport.shutdown();
     // It reads on all the time, and has not come to the PING when that is due.
     for (let ticks = 0; ticks < 8; ticks++) {

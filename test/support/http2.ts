@@ -273,6 +273,12 @@ export async function open(
 
 // Verdicts
 
+/** The answer to the last PING of ours that is not answered. */
+export function pong({ all }: { readonly all: readonly Frame[] }): Uint8Array {
+  const asked = all.filter(({ type, flags }) => type === PING && (flags & ACK) === 0).at(-1);
+  return frame(PING, ACK, 0, asked?.payload ?? '12345678');
+}
+
 /** What became of octets that a peer sent. */
 export interface Outcome {
   /** The name of GOAWAY's code and its last stream, or undefined. */
