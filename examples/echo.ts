@@ -6,6 +6,7 @@
  */
 import { HttpResponse, createServer, type Handler } from '../src/index.ts';
 import { commandLine } from './support/command-line.ts';
+import { localTls } from './support/local-tls.ts';
 import { serve } from './support/serve.ts';
 
 const echo: Handler = async (request) => {
@@ -14,4 +15,4 @@ const echo: Handler = async (request) => {
 };
 
 const { host, port = 9000, limits } = commandLine();
-await serve(createServer(echo, { limits }), { host, port });
+await serve(createServer(echo, { limits, tls: localTls() }), { host, port });

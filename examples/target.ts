@@ -12,6 +12,7 @@ import {
 import { commandLine } from './support/command-line.ts';
 import { EventLog } from './support/event-log.ts';
 import { Octets, Pieces } from './support/octets.ts';
+import { localTls } from './support/local-tls.ts';
 import { bytesOf, represent } from './support/representation.ts';
 import { count, routes, type RouteHandler } from './support/routes.ts';
 import { serve } from './support/serve.ts';
@@ -143,5 +144,7 @@ const handle = routes({
 });
 
 const { host, port = 9000, limits } = commandLine();
-const server = createServer(handle, { limits: { ...limits, requestsPerConnection: Infinity } });
+const server = createServer(handle, {
+  limits: { ...limits, requestsPerConnection: Infinity }, tls: localTls(),
+});
 await serve(server, { host, port });

@@ -29,6 +29,12 @@ export interface Limits {
   /** Content received and not yet read by the handler, octets, at which the peer is paused. */
   readonly unreadBytes: number;
 
+  /** From accept to the PROXY header, where one is due (its specification wants 3 s at least). */
+  readonly proxyHeaderMs: number;
+  /** From the first octet of a ClientHello to the end of the handshake. h2o's number. */
+  readonly tlsHandshakeMs: number;
+  /** Handshakes at once; then the oldest is closed. */
+  readonly tlsHandshakes: number;
   /** From accept to the first octet; then closed without a word. */
   readonly firstOctetMs: number;
   /** From the first octet of a head to its end, whatever the progress; 408 (CVE-2007-6750). */
@@ -101,6 +107,11 @@ export interface Limits {
   /** To the answer of a PING (RFC 9113 §6.7). */
   readonly http2PingMs: number;
 
+  /**
+   * Octets held for all peers in sum; above, requests are refused with 503 and REFUSED_STREAM
+   * until it is less. Half of the least memory that servers are usually given.
+   */
+  readonly heldBytes: number;
   /** Connections at once; undefined: derived from the limit of descriptors. */
   readonly connections: number | undefined;
   /** Connections at once from one address; Infinity: no bound. */
@@ -121,6 +132,9 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   contentBytes: Infinity,
   collectedBytes: 1024 * KIB,
   unreadBytes: 128 * KIB,
+  proxyHeaderMs: 3_000,
+  tlsHandshakeMs: 10_000,
+  tlsHandshakes: 512,
   firstOctetMs: 10_000,
   headMs: 15_000,
   requestMs: 300_000,
@@ -157,6 +171,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   http2SettingsMs: 10_000,
   http2SilenceMs: 60_000,
   http2PingMs: 10_000,
+  heldBytes: 256 * KIB * KIB,
   connections: undefined,
   connectionsPerAddress: Infinity,
 });

@@ -33,6 +33,24 @@ export interface TlsFacts {
   readonly serverName: string;
   /** Whether the session was resumed. */
   readonly resumed: boolean;
+  /** What the client showed, where it was asked to; undefined where it showed none. */
+  readonly clientCertificate: ClientCertificate | undefined;
+  /** Whether an authority is one that this connection's certificate answers for (RFC 9110 §7.4). */
+  serves(authority: string): boolean;
+}
+
+/** A certificate that a client showed, as node:crypto's X509Certificate tells it. */
+export interface ClientCertificate {
+  /** Whether its issuer is one of those that were configured, and it is in its time. */
+  readonly authorized: boolean;
+  readonly subject: string;
+  readonly subjectAltName: string | undefined;
+  readonly issuer: string;
+  readonly serialNumber: string;
+  readonly fingerprint256: string;
+  readonly validTo: string;
+  /** DER. */
+  readonly raw: Uint8Array;
 }
 
 /** The two ends of a connection. Addresses are '' and ports 0 on a Unix socket. */
@@ -65,6 +83,8 @@ export interface Transport {
   readonly clock: Clock;
   /** Octets written and not yet taken by the kernel, or by the window of a stream. */
   readonly queuedBytes: number;
+  /** The process holds more for its peers than it should: begin nothing new. */
+  readonly crowded: boolean;
   /**
    * Queues octets, which are the transport's from now on; a string goes out as latin1. False: more
    * than `writeQueueBytes` are queued, and `drained` will come. After `end` or the close, dropped.

@@ -35,8 +35,10 @@ const shout: ProtocolFactory = (transport: Transport): Protocol => {
 
 /** A wire of which nothing is asked but that octets are written to it. */
 class Wire implements ConnectionTransport {
+  readonly crowded = false;
   readonly tls: TlsFacts = {
     version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', alpn: '', serverName: '', resumed: false,
+    clientCertificate: undefined, serves: () => true,
   };
 
   readonly peer: Peer = {

@@ -35,7 +35,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   // A WebSocket enters only as a switch.
   'server': {
     may: [...CORE, 'http', 'http1', 'http2', 'tls'],
-    node: ['buffer', 'fs', 'net', 'perf_hooks', 'process', 'timers', 'tls'],
+    node: ['buffer', 'crypto', 'fs', 'net', 'perf_hooks', 'process', 'timers', 'tls'],
   },
   'client': {
     may: [...CORE, 'http', 'http1', 'websocket', 'server/connection.ts'],

@@ -7,9 +7,10 @@
  */
 import { PeerGoneError, ProtocolError } from '../errors.ts';
 import type { Fields } from './fields.ts';
+import type { Forwarders } from './forwarded.ts';
 import { HttpError } from './http-error.ts';
 import { problem } from './problem.ts';
-import { isAborted, type HttpRequest } from './request.ts';
+import { isAborted, trustForwarders, type HttpRequest } from './request.ts';
 import { HttpResponse } from './response.ts';
 
 /** Answers a request, at once or later. One that returns without awaiting costs no promise. */
@@ -58,15 +59,20 @@ export interface DispatchOptions {
   readonly allowTrace?: boolean | undefined;
   /** Where given, a request for another authority is 421 (RFC 9110 §7.4). */
   readonly authorities?: readonly string[] | undefined;
+  /** Proxies whose word about the origin of a request counts. */
+  readonly forwarders?: Forwarders | undefined;
 }
 
 /** Runs a service for exchanges. */
 export function dispatcher(service: Service, options: DispatchOptions): (e: Exchange) => void {
-  const served = options.authorities && new Set(options.authorities.map(lowerCase));
+  const { authorities, forwarders } = options;
+  const served = authorities && new Set(authorities.map(lowerCase));
   return (exchange) => {
     const { request } = exchange;
+    if (forwarders !== undefined) trustForwarders(request, forwarders);
     try {
-      const foreign = served !== undefined && !isServed(request, served);
+      const foreign = (served !== undefined && !isServed(request, served)) ||
+        request.peer.tls?.serves(request.authority) === false;
       const answer = foreign
         ? problem(421, 'this server does not answer for that authority (RFC 9110 §7.4)')
         : request.method === 'TRACE'

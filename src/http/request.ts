@@ -7,6 +7,7 @@
 import type { Clock, Peer } from '../protocol.ts';
 import type { RequestBody } from './body.ts';
 import { Fields, type FieldsInit } from './fields.ts';
+import { trustedOrigin, type Forwarders, type TrustedOrigin } from './forwarded.ts';
 import { HttpError } from './http-error.ts';
 import type { Scheme } from './target.ts';
 
@@ -24,6 +25,8 @@ export interface RequestOrigin {
 /** The wire's way to tell a request that its peer has gone, or that the server is closing. */
 export let abortRequest: (request: HttpRequest, cause: Error) => void;
 export let drainRequest: (request: HttpRequest) => void;
+/** Says whose word about the request's origin counts. */
+export let trustForwarders: (request: HttpRequest, forwarders: Forwarders) => void;
 /** Whether the peer has gone, without making a signal to ask. */
 export let isAborted: (request: HttpRequest) => boolean;
 
@@ -45,8 +48,10 @@ export class HttpRequest {
   #closing = false;
   #abort: AbortController | undefined;
   #drain: AbortController | undefined;
+  #forwarders: Forwarders | undefined;
 
   static {
+    trustForwarders = (request, forwarders) => request.#forwarders = forwarders;
     abortRequest = (request, cause) => {
       if (request.#gone !== undefined) return;
       request.#gone = cause;
@@ -84,6 +89,17 @@ export class HttpRequest {
 
   get clock(): Clock {
     return this.#origin.clock;
+  }
+
+  /**
+   * Who asks: the peer, or whom `trustedProxies` say that they ask for (RFC 7239). `scheme` and
+   * `host` are what the client used; undefined where nobody who is trusted tells otherwise.
+   */
+  get client(): TrustedOrigin {
+    const { address, port } = this.peer;
+    return this.#forwarders === undefined
+      ? { address, port, scheme: undefined, host: undefined }
+      : trustedOrigin(this, this.#forwarders.trust, this.#forwarders.written);
   }
 
   /** The path, still percent-encoded; `*` for OPTIONS of the whole server. */

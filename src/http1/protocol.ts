@@ -25,7 +25,7 @@ import { MORE } from './field-lines.ts';
 import { Moments, lateError, type Moment } from './moments.ts';
 import { Pipeline } from './pipeline.ts';
 import { RequestHead, headBounds, parseRequestHead, type HeadBounds } from './request-parser.ts';
-import { admitRequest } from './request-rules.ts';
+import { admitRequest, crowdedError } from './request-rules.ts';
 
 /** What an HTTP/1.1 connection is made with. */
 export interface Http1Options {
@@ -309,6 +309,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#ahead = end - next;
     this.#moments.headReceived();
     const exchange = admitRequest(head, this, this.#limits);
+    if (this.transport.crowded) throw crowdedError(this.#limits);
     if (this.#requests >= this.#limits.requestsPerConnection) exchange.keepAlive = false;
     const begins = this.#queue.add(exchange);
     if (exchange.received) {

@@ -101,6 +101,12 @@ function expectation(exchange: Http1Exchange, fields: Fields): void {
   exchange.expectsContinue = exchange.framing !== 0;
 }
 
+/** The server holds too much to begin anything (RFC 9110 §15.6.4). */
+export function crowdedError({ heldBytes }: Limits): ConnectionError {
+  const message = `the server holds more than heldBytes, ${heldBytes} octets (RFC 9110 §15.6.4)`;
+  return new ConnectionError(503, message);
+}
+
 function bad(message: string): ConnectionError {
   return new ConnectionError(400, message);
 }

@@ -19,6 +19,7 @@ import {
   SETTINGS_NO_RFC7540_PRIORITIES, STREAM_ID_MAX,
 } from './frame.ts';
 import { MORE } from './frame-parser.ts';
+import { writeRstStream } from './frame-writer.ts';
 import { requestSection, type Section } from './header-block.ts';
 import { FieldList } from './hpack/index.ts';
 import { DEFAULT_PRIORITY, parsePriority, type Priority } from './priority.ts';
@@ -118,6 +119,12 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
       this.guard.control(this.now());
       // It was told that nothing above is looked at: no answer, no harm (§6.8).
       this.streams.remember(streamId, WE_RESET);
+      return;
+    }
+    if (this.transport.crowded) {
+      // No fault of the peer's, so not of its budget.
+      this.streams.remember(streamId, WE_RESET);
+      writeRstStream(this.outbound.slab, streamId, REFUSED_STREAM);
       return;
     }
     const { http2Streams } = this.limits;

@@ -54,6 +54,10 @@ export class Tunnel implements Transport, WakingSource {
     return this.#stream.host.transport.clock;
   }
 
+  get crowded(): boolean {
+    return this.#stream.host.transport.crowded;
+  }
+
   get queuedBytes(): number {
     return this.#out.length;
   }

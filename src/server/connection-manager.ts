@@ -5,8 +5,13 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { clearInterval, setImmediate, setInterval } from 'node:timers';
+import type { TrustList } from '../http/trust-list.ts';
 import type { Limits } from '../limits.ts';
 import type { ConnectionTransport, ProtocolFactory } from '../protocol.ts';
+import type { TlsContexts } from '../tls/contexts.ts';
+import {
+  Admission, type Admitted, type AdmissionHost, type RefusalReason,
+} from './admission.ts';
 import { ServerClock } from './clock.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 
@@ -27,6 +32,21 @@ export interface Counters {
   readonly evicted: number;
   /** Octets held for peers: content not yet read, answers not yet taken. */
   readonly heldBytes: number;
+  /** Sockets that are not connections yet: silent, or within a handshake. */
+  readonly arriving: number;
+  /** Handshakes of TLS that were completed, and how many of them resumed a session. */
+  readonly secured: number;
+  readonly resumed: number;
+  /** Sockets that never became connections, by reason. */
+  readonly lost: Readonly<Partial<Record<RefusalReason, number>>>;
+}
+
+/** What connections speak, and what is told of sockets that never became one. */
+export interface ManagerOptions {
+  /** In clear text, and after a handshake that chose `alpn`. */
+  readonly clear: ProtocolFactory<ConnectionTransport>;
+  readonly secure: (alpn: string) => ProtocolFactory<ConnectionTransport>;
+  lost(address: string, reason: RefusalReason, error: Error | undefined): void;
 }
 
 /**
@@ -48,10 +68,10 @@ function descriptorLimit(): number {
   }
 }
 
-export class ConnectionManager implements ConnectionHost {
+export class ConnectionManager implements ConnectionHost, AdmissionHost {
   readonly limits: Limits;
   readonly clock = new ServerClock(() => this.#start());
-  readonly #factory: ProtocolFactory<ConnectionTransport>;
+  readonly #options: ManagerOptions;
   readonly #cap: number;
   readonly #connections = new Set<Connection>();
   readonly #byAddress = new Map<string, number>();
@@ -62,12 +82,17 @@ export class ConnectionManager implements ConnectionHost {
   #refused = 0;
   #evicted = 0;
   #heldBytes = 0;
+  #secured = 0;
+  #resumed = 0;
+  readonly #lost: Partial<Record<RefusalReason, number>> = {};
+  /** Undefined where a socket is a connection at once. */
+  #admission: Admission | undefined;
   #shuttingDown = false;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(limits: Limits, factory: ProtocolFactory<ConnectionTransport>) {
+  constructor(limits: Limits, options: ManagerOptions) {
     this.limits = limits;
-    this.#factory = factory;
+    this.#options = options;
     this.#cap = connectionCap(descriptorLimit(), limits.connections);
   }
 
@@ -78,22 +103,79 @@ export class ConnectionManager implements ConnectionHost {
       refused: this.#refused,
       evicted: this.#evicted,
       heldBytes: this.#heldBytes,
+      arriving: this.#admission?.size ?? 0,
+      secured: this.#secured,
+      resumed: this.#resumed,
+      lost: { ...this.#lost },
     };
+  }
+
+  /** Nothing new is begun while the process holds more than it should. */
+  get crowded(): boolean {
+    return this.#heldBytes > this.limits.heldBytes;
+  }
+
+  /** From here on sockets may bring TLS, and must bring a PROXY header from those trusted. */
+  guard(contexts: TlsContexts | undefined, proxies: TrustList | undefined): void {
+    this.#admission = new Admission(this, contexts, proxies);
+  }
+
+  get admission(): Admission | undefined {
+    return this.#admission;
   }
 
   /** Takes a socket that was accepted, or closes it where a cap forbids. */
   accept(socket: Socket): void {
-    if (!this.#admits(socket)) {
-      this.#refused++;
-      socket.on('error', () => {});
-      socket.destroy();
+    const accepted = socket.remoteAddress ?? '';
+    const admission = this.#admission;
+    // Behind a proxy all have its address: they are counted when theirs is known.
+    if (!this.#admits(accepted, admission?.isProxied !== true)) {
+      this.#refuse(socket);
       return;
     }
     this.#accepted++;
     this.#start();
-    const connection = new Connection(socket, this, this.#factory);
+    if (admission !== undefined) admission.admit(socket);
+    else this.#open({ socket, tls: undefined, ends: undefined, accepted });
+  }
+
+  /** A socket whose protocol is known becomes a connection. */
+  begin(admitted: Admitted): void {
+    const { socket, tls, ends, accepted } = admitted;
+    const address = ends?.address ?? accepted;
+    if (this.#admission?.isProxied === true && !this.#admitsAddress(address)) {
+      this.#refuse(socket);
+      this.#watchEmpty();
+      return;
+    }
+    if (tls !== undefined) {
+      this.#secured++;
+      if (tls.resumed) this.#resumed++;
+    }
+    this.#open(admitted);
+  }
+
+  lost(accepted: string, reason: RefusalReason | undefined, error: Error | undefined): void {
+    if (this.#admission?.isProxied !== true) this.#count(accepted, -1);
+    if (reason !== undefined) {
+      this.#lost[reason] = (this.#lost[reason] ?? 0) + 1;
+      this.#options.lost(accepted, reason, error);
+    }
+    this.#watchEmpty();
+  }
+
+  #open({ socket, tls, ends }: Admitted): void {
+    const { clear, secure } = this.#options;
+    const factory = tls === undefined ? clear : secure(tls.alpn);
+    const connection = new Connection(socket, this, factory, tls, ends);
     this.#connections.add(connection);
     if (this.#shuttingDown) connection.shutdown();
+  }
+
+  #refuse(socket: Socket): void {
+    this.#refused++;
+    socket.on('error', () => {});
+    socket.destroy();
   }
 
   later(connection: Connection): void {
@@ -108,7 +190,15 @@ export class ConnectionManager implements ConnectionHost {
   gone(connection: Connection): void {
     this.#connections.delete(connection);
     this.#count(connection.peer.address, -1);
-    if (this.#connections.size > 0) return;
+    this.#watchEmpty();
+  }
+
+  get #size(): number {
+    return this.#connections.size + (this.#admission?.size ?? 0);
+  }
+
+  #watchEmpty(): void {
+    if (this.#size > 0) return;
     this.#stop();
     this.#whenEmpty?.();
   }
@@ -116,15 +206,16 @@ export class ConnectionManager implements ConnectionHost {
   /** Closes the connection that has been idle longest. False: none is idle. */
   evict(): boolean {
     const victim = this.#nextEvictable() ?? this.#lookForEvictable();
-    if (victim === undefined) return false;
+    if (victim === undefined && this.#admission?.evict() !== true) return false;
     this.#evicted++;
-    victim.destroy();
+    victim?.destroy();
     return true;
   }
 
   /** Tells all connections to finish, and those that still come. */
   shutdown(): void {
     this.#shuttingDown = true;
+    this.#admission?.shutdown();
     for (const connection of this.#connections) connection.shutdown();
   }
 
@@ -132,26 +223,29 @@ export class ConnectionManager implements ConnectionHost {
   whenEmpty(): Promise<void> {
     return new Promise((resolve) => {
       this.#whenEmpty = resolve;
-      if (this.#connections.size === 0) resolve();
+      if (this.#size === 0) resolve();
     });
   }
 
   /** Destroys what is left. */
   destroyAll(cause: Error): void {
+    this.#admission?.destroyAll();
     for (const connection of this.#connections) connection.destroy(cause);
   }
 
-  #admits(socket: Socket): boolean {
+  /** `counts`: whether the address is known to be the client's. */
+  #admits(address: string, counts: boolean): boolean {
+    if (this.#size >= this.#cap && !this.evict()) return false;
+    return !counts || this.#admitsAddress(address);
+  }
+
+  #admitsAddress(address: string): boolean {
     const { connectionsPerAddress } = this.limits;
-    const address = socket.remoteAddress ?? '';
     // Peers on a Unix socket have none, and are not one for that.
-    if (connectionsPerAddress !== Infinity && address !== '') {
-      if ((this.#byAddress.get(address) ?? 0) >= connectionsPerAddress) return false;
-      if (this.#connections.size >= this.#cap && !this.evict()) return false;
-      this.#count(address, 1);
-      return true;
-    }
-    return this.#connections.size < this.#cap || this.evict();
+    if (connectionsPerAddress === Infinity || address === '') return true;
+    if ((this.#byAddress.get(address) ?? 0) >= connectionsPerAddress) return false;
+    this.#count(address, 1);
+    return true;
   }
 
   #count(address: string, change: number): void {
@@ -203,8 +297,9 @@ export class ConnectionManager implements ConnectionHost {
       }
     }
     const now = this.clock.now();
+    this.#admission?.tick(now);
     for (const connection of this.#connections) connection.tick(now);
-    if (this.#connections.size === 0) this.#stop();
+    if (this.#size === 0) this.#stop();
   };
 
   readonly #runLater = (): void => {

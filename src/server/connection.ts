@@ -15,11 +15,14 @@ import type { Limits } from '../limits.ts';
 import type {
   Clock, ConnectionTransport, Peer, Protocol, ProtocolFactory, TlsFacts,
 } from '../protocol.ts';
+import type { ProxiedEnds } from './proxy-protocol.ts';
 
 /** What a connection needs of the manager. */
 export interface ConnectionHost {
   readonly clock: Clock;
   readonly limits: Limits;
+  /** The process holds more than it should. */
+  readonly crowded: boolean;
   /** Calls `turn` of the connection once, in a later turn of the loop. */
   later(connection: Connection): void;
   /** The connection holds so many octets more, or fewer. */
@@ -85,17 +88,19 @@ export class Connection implements ConnectionTransport {
 
   constructor(
     socket: Socket, host: ConnectionHost, factory: ProtocolFactory<ConnectionTransport>,
-    tls?: TlsFacts,
+    tls?: TlsFacts, ends?: ProxiedEnds,
   ) {
     this.#socket = socket;
     this.#host = host;
-    this.peer = new SocketPeer(socket, tls);
+    this.peer = new SocketPeer(socket, tls, ends);
     this.activeAt = host.clock.now();
     this.#taken = () => this.#pieceTaken();
     socket.on('error', (error: Error) => this.#cause ??= error);
     socket.on('close', () => this.#close());
     socket.on('end', () => this.#eof());
     socket.on('data', (bytes: Buffer) => this.#received(bytes));
+    // Admission stopped it where it had read enough.
+    if (socket.isPaused()) socket.resume();
     this.#inside = true;
     this.#protocol = factory(this);
     this.#leave();
@@ -105,6 +110,10 @@ export class Connection implements ConnectionTransport {
 
   get clock(): Clock {
     return this.#host.clock;
+  }
+
+  get crowded(): boolean {
+    return this.#host.crowded;
   }
 
   get queuedBytes(): number {
@@ -464,12 +473,15 @@ class SocketPeer implements Peer {
   readonly port: number;
   readonly tls: TlsFacts | undefined;
   readonly #socket: Socket;
+  /** What a proxy told of the ends (server/proxy-protocol.ts). */
+  readonly #ends: ProxiedEnds | undefined;
 
-  constructor(socket: Socket, tls: TlsFacts | undefined) {
-    this.address = socket.remoteAddress ?? '';
-    this.port = socket.remotePort ?? 0;
+  constructor(socket: Socket, tls: TlsFacts | undefined, ends: ProxiedEnds | undefined) {
+    this.address = ends?.address ?? socket.remoteAddress ?? '';
+    this.port = ends?.port ?? socket.remotePort ?? 0;
     this.tls = tls;
     this.#socket = socket;
+    this.#ends = ends;
   }
 
   get secure(): boolean {
@@ -477,10 +489,10 @@ class SocketPeer implements Peer {
   }
 
   get localAddress(): string {
-    return this.#socket.localAddress ?? '';
+    return this.#ends?.localAddress ?? this.#socket.localAddress ?? '';
   }
 
   get localPort(): number {
-    return this.#socket.localPort ?? 0;
+    return this.#ends?.localPort ?? this.#socket.localPort ?? 0;
   }
 }

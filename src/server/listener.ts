@@ -20,6 +20,11 @@ export interface ListenTarget {
   readonly backlog?: number;
   /** Several processes on one port, where Node and the system have it. */
   readonly reusePort?: boolean;
+  /**
+   * Proxies that open each connection with a PROXY header, as addresses or blocks of them; nobody
+   * else can come. Default: none, and no header is understood.
+   */
+  readonly proxyProtocol?: readonly string[];
   /** Closes the server when it fires. */
   readonly signal?: AbortSignal;
 }
@@ -138,7 +143,9 @@ function explained(error: NodeJS.ErrnoException, target: ListenTarget): Error {
 }
 
 const PORT_MAX = 65_535;
-const TARGET_KEYS = ['port', 'host', 'path', 'backlog', 'reusePort', 'signal'];
+const TARGET_KEYS = [
+  'port', 'host', 'path', 'backlog', 'reusePort', 'proxyProtocol', 'signal',
+];
 
 /** What Node would take for "any free port", or say in its own words. */
 function checkTarget(target: ListenTarget): void {

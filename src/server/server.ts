@@ -7,22 +7,20 @@
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { escapeControls } from '../bytes/ascii.ts';
-import { asError, type ProtocolError } from '../errors.ts';
-import {
-  dispatcher, failureAnswers,
-  type CompletedExchange, type Exchange, type Handler, type Service,
-} from '../http/exchange.ts';
+import { asError } from '../errors.ts';
+import type { CompletedExchange, Handler, Service } from '../http/exchange.ts';
+import type { Forwarders } from '../http/forwarded.ts';
 import { problem } from '../http/problem.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { HttpResponse } from '../http/response.ts';
-import { http1 } from '../http1/protocol.ts';
-import { PREFACE } from '../http2/frame.ts';
-import { http2 } from '../http2/protocol.ts';
+import { trustList } from '../http/trust-list.ts';
 import { limitsFrom, type Limits } from '../limits.ts';
-import type { Peer, Transport } from '../protocol.ts';
+import { TlsContexts } from '../tls/contexts.ts';
+import type { TlsOptions } from '../tls/options.ts';
 import { ConnectionManager, type Counters } from './connection-manager.ts';
 import { Listener, type ListenTarget } from './listener.ts';
-import { negotiator } from './negotiator.ts';
+import { protocols, type Protocols } from './protocols.ts';
+import type { TlsControl } from './tls-acceptor.ts';
 
 export interface ServerOptions {
   /** Limits and timeouts other than the defaults. */
@@ -35,6 +33,19 @@ export interface ServerOptions {
   readonly authorities?: readonly string[];
   /** Answers TRACE (RFC 9110 §9.3.8); default false: 405. */
   readonly allowTrace?: boolean;
+  /** Certificates, and TLS on the port besides clear text (RFC 9110 §4.2.2). */
+  readonly tls?: TlsOptions;
+  /**
+   * Proxies whose `Forwarded` or `X-Forwarded-*` says whom they ask for: addresses, blocks such as
+   * `10.0.0.0/8`, `loopback`, `private`. See `request.client`.
+   */
+  readonly trustedProxies?: readonly string[] | TrustedProxies;
+}
+
+/** Proxies, and which fields it is that they write: the others are a client's. */
+export interface TrustedProxies {
+  readonly addresses: readonly string[];
+  readonly write: 'forwarded' | 'x-forwarded';
 }
 
 /** How long a closing server looks for connections that the kernel has made already. */
@@ -44,7 +55,9 @@ const TIMER_MAX_MS = 0x7fff_ffff;
 const REPORTS_PER_SECOND = 100;
 const REPORT_CHARACTERS = 2048;
 
-const OPTION_NAMES = ['limits', 'onError', 'onRefusal', 'authorities', 'allowTrace'];
+const OPTION_NAMES = [
+  'limits', 'onError', 'onRefusal', 'authorities', 'allowTrace', 'tls', 'trustedProxies',
+];
 
 /** One exchange that ended: enough for an access log. Text from the peer is escaped. */
 export interface RequestRecord {
@@ -70,19 +83,29 @@ export interface RequestRecord {
 export interface ServerEvents {
   /** An exchange ended. */
   request: RequestRecord;
-  /** The wire refused what a peer sent: a status of HTTP/1.1, an error code of HTTP/2. */
-  refused: { readonly peer: Peer; readonly status: number; readonly detail: string };
+  /**
+   * What a peer sent was refused: a status of HTTP/1.1, an error code of HTTP/2, or 0 for a socket
+   * that never became a connection (no handshake, no PROXY header).
+   */
+  refused: { readonly address: string; readonly status: number; readonly detail: string };
   /** A handler failed with something other than an HttpError, or accepting failed. */
   error: { readonly error: unknown; readonly request: HttpRequest | undefined };
-  /** The stages of closing. */
-  drain: { readonly stage: 'begun' | 'forced' | 'done'; readonly connections: number };
+  /** The stages of closing: `announced` where it is announced beforehand. */
+  drain: {
+    readonly stage: 'announced' | 'begun' | 'forced' | 'done'; readonly connections: number;
+  };
 }
+
+const READY = new HttpResponse(200, { 'content-type': 'text/plain' }, 'ready\n');
+const NOT_READY = problem(503, 'the server is closing', { 'retry-after': 1 });
 
 type Listeners = { [Name in keyof ServerEvents]: ((event: ServerEvents[Name]) => void)[] };
 
 export interface CloseOptions {
   /** How long what is begun may take; default `drainMs`. 0: no time at all. */
   readonly timeoutMs?: number;
+  /** How long `readiness` says so beforehand, while all is served as ever; default 0. */
+  readonly announceMs?: number;
 }
 
 /** Makes a server of a handler, or of a Service such as an App. It listens when told to. */
@@ -99,10 +122,13 @@ export class Server {
   readonly #listeners: Listeners = { request: [], refused: [], error: [], drain: [] };
   /** When handlers were called, of exchanges that are not over, while somebody logs. */
   readonly #startedAt = new WeakMap<HttpRequest, number>();
+  readonly #contexts: TlsContexts | undefined;
   readonly #manager: ConnectionManager;
   readonly #listener: Listener;
   #resolveClosed!: () => void;
   #closing = false;
+  /** The close was announced, and has not begun. */
+  #announced = false;
   #reportSecond = 0;
   #reports = 0;
   #isDone = false;
@@ -122,7 +148,14 @@ export class Server {
     this.#options = options;
     this.#limits = limitsFrom(options.limits);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
-    this.#manager = new ConnectionManager(this.#limits, this.#protocols());
+    this.#contexts = options.tls && new TlsContexts(options.tls);
+    this.#manager = new ConnectionManager(this.#limits, {
+      ...this.#protocols(),
+      lost: (address, reason, error) => {
+        const detail = `${reason}: ${escapeControls(error?.message ?? 'the peer left')}`;
+        this.#emit('refused', { address, status: 0, detail });
+      },
+    });
     this.#listener = new Listener(
       (socket) => this.#manager.accept(socket),
       (error) => this.#acceptFailed(error),
@@ -135,6 +168,7 @@ export class Server {
     const where: ListenTarget = isTarget ? target : { port: target };
     if (this.#closing) throw new Error('this server was closed; make another');
     where.signal?.throwIfAborted();
+    this.#guard(where.proxyProtocol);
     const forget = where.signal && this.#closeOn(where.signal);
     try {
       await this.#listener.listen(where);
@@ -143,17 +177,34 @@ export class Server {
       throw error;
     }
     this.#host = where.host ?? '';
+    if (this.#options.tls?.watch === true) {
+      this.#acceptor?.watch((error) => this.#failed(error, undefined));
+    }
     return this;
   }
 
-  /** Where it listens: `http://host:port`, or `unix:path`; '' when it does not. */
+  #guard(proxies: readonly string[] | undefined): void {
+    if (this.#contexts === undefined && proxies === undefined) return;
+    this.#manager.guard(this.#contexts, proxies && trustList(proxies));
+  }
+
+  get #acceptor(): TlsControl | undefined {
+    return this.#manager.admission?.acceptor;
+  }
+
+  /**
+   * Where it listens: `http://host:port`, `https:` where clear text is not served, or `unix:path`;
+   * '' when it does not.
+   */
   get url(): string {
     const address = this.#listener.address;
     if (address === null) return '';
     if (typeof address === 'string') return `unix:${address}`;
     const everywhere = ['', '::', '0.0.0.0'].includes(this.#host);
     const host = everywhere ? 'localhost' : this.#host;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+    const { tls } = this.#options;
+    const scheme = tls === undefined || tls.clearText === 'serve' ? 'http' : 'https';
+    return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
   }
 
   /** The port it listens on; 0 when it does not, or on a Unix socket. */
@@ -165,6 +216,29 @@ export class Server {
   /** What it has done and holds, as of now. */
   get counters(): Counters {
     return this.#manager.counters;
+  }
+
+  /**
+   * Loads the files of certificates and keys anew, for handshakes from here on; connections in
+   * flight are not touched. Throws where one is bad, and what was loaded before stays.
+   */
+  reloadCertificates(): void {
+    this.#tls.reload();
+  }
+
+  /** Makes session tickets with another key, of 48 octets; tickets of the last one are void. */
+  setTicketKey(key?: Uint8Array): void {
+    this.#tls.setTicketKey(key);
+  }
+
+  get #tls(): TlsControl {
+    if (this.#acceptor === undefined) throw new Error('this server has no tls, or does not listen');
+    return this.#acceptor;
+  }
+
+  /** The answer to a load balancer that asks whether to send work here: 200, or 503 in closing. */
+  readiness(): HttpResponse {
+    return this.#closing || this.#announced ? NOT_READY : READY;
   }
 
   /** Listens to an event. A listener that throws is an uncaught exception of the program. */
@@ -187,15 +261,28 @@ export class Server {
     if (!(timeoutMs >= 0)) {
       return Promise.reject(new TypeError(`timeoutMs must be at least 0, not ${timeoutMs}`));
     }
+    const { announceMs = 0 } = options;
+    if (announceMs > 0 && timeoutMs > 0 && !this.#closing) this.#announce(announceMs, timeoutMs);
+    else this.#begin(timeoutMs);
+    return this.closed;
+  }
+
+  #announce(announceMs: number, timeoutMs: number): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    this.#emit('drain', { stage: 'announced', connections: this.counters.connections });
+    setTimeout(() => this.#begin(timeoutMs), Math.min(announceMs, TIMER_MAX_MS));
+  }
+
+  #begin(timeoutMs: number): void {
     if (!this.#closing) {
       this.#closing = true;
       this.#emit('drain', { stage: 'begun', connections: this.counters.connections });
       void this.#drain(Math.min(timeoutMs, ACCEPT_MS));
     }
-    if (this.#isDone) return this.closed;
+    if (this.#isDone) return;
     if (timeoutMs === 0) this.#destroyAll();
     else this.#armForce(timeoutMs);
-    return this.closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -237,46 +324,29 @@ export class Server {
   #done(): void {
     this.#isDone = true;
     this.#force?.();
+    this.#acceptor?.unwatch();
     this.#emit('drain', { stage: 'done', connections: 0 });
     this.#resolveClosed();
   }
 
-  #protocols(): ReturnType<typeof http1> {
-    const { onError, authorities, allowTrace } = this.#options;
-    const failure = failureAnswers(onError, (error, request) => this.#failed(error, request));
-    const dispatch = dispatcher(this.#service, { failure, authorities, allowTrace });
-    const options = {
+  #protocols(): Protocols {
+    const { onError, onRefusal, authorities, allowTrace, trustedProxies, tls } = this.#options;
+    return protocols({
+      service: this.#service,
       limits: this.#limits,
-      failure,
-      dispatch: (exchange: Exchange): void => {
-        if (this.#listeners.request.length > 0) {
-          this.#startedAt.set(exchange.request, performance.now());
-        }
-        dispatch(exchange);
+      onError, onRefusal, authorities, allowTrace,
+      forwarders: forwardersOf(trustedProxies),
+      clearText: tls === undefined ? 'serve' : tls.clearText ?? 'redirect',
+      servesAuthority: (authority) => this.#manager.admission?.acceptor?.serves(authority) === true,
+      failed: (error, request) => this.#failed(error, request),
+      refused: ({ code: status, message: detail }, { peer }) => {
+        this.#emit('refused', { address: peer.address, status, detail });
       },
-      completed: (exchange: CompletedExchange): void => this.#completed(exchange),
-    };
-    const { connectProtocols } = this.#service;
-    const refused = (error: ProtocolError, { peer }: Transport): void => {
-      this.#emit('refused', { peer, status: error.code, detail: error.message });
-    };
-    const refuse = (error: ProtocolError, transport: Transport): HttpResponse => {
-      refused(error, transport);
-      return this.#refusal(error);
-    };
-    const prior = { preface: PREFACE, factory: http2({ ...options, refused, connectProtocols }) };
-    return negotiator([prior], http1({ ...options, refuse }), this.#limits);
-  }
-
-  #refusal({ code: status, message: detail }: ProtocolError): HttpResponse {
-    try {
-      const own = this.#options.onRefusal?.(status, detail);
-      if (own === undefined || own instanceof HttpResponse) return own ?? problem(status, detail);
-      throw new TypeError('onRefusal must return an HttpResponse');
-    } catch (failure) {
-      this.#failed(failure, undefined);
-      return problem(status, detail);
-    }
+      started: (request) => {
+        if (this.#listeners.request.length > 0) this.#startedAt.set(request, performance.now());
+      },
+      completed: (exchange) => this.#completed(exchange),
+    });
   }
 
   #completed(exchange: CompletedExchange): void {
@@ -285,7 +355,7 @@ export class Server {
     const now = performance.now();
     const startedAt = this.#startedAt.get(request) ?? now;
     this.#emit('request', {
-      address: request.peer.address,
+      address: request.client.address ?? request.peer.address,
       method: escapeControls(request.method),
       target: escapeControls(request.target),
       authority: escapeControls(request.authority),
@@ -335,4 +405,10 @@ export class Server {
       }
     }
   }
+}
+
+function forwardersOf(proxies: ServerOptions['trustedProxies']): Forwarders | undefined {
+  if (proxies === undefined) return undefined;
+  if ('write' in proxies) return { trust: trustList(proxies.addresses), written: proxies.write };
+  return { trust: trustList(proxies), written: undefined };
 }

@@ -38,6 +38,8 @@ export class MemoryTransport implements ConnectionTransport {
   /** What it was destroyed with. */
   cause: Error | undefined;
   paused = false;
+  /** Set by a test, as a server would that holds too much. */
+  crowded = false;
   /** Octets charged and not given back. */
   charged = 0;
   /** What the guard caught. */

@@ -64,6 +64,7 @@ const HOPS = 4;
 const PULL_OCTETS = 7;
 
 class FuzzTransport implements ConnectionTransport {
+  readonly crowded = false;
   readonly peer = PEER;
   readonly clock = CLOCK;
   readonly queuedBytes = 0;

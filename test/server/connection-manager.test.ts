@@ -2,7 +2,7 @@
 import { createHook } from 'node:async_hooks';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { limitsFrom, type Limits } from '../../src/limits.ts';
-import type { ConnectionTransport, Protocol } from '../../src/protocol.ts';
+import type { ConnectionTransport, Protocol, ProtocolFactory } from '../../src/protocol.ts';
 import { ConnectionManager, connectionCap } from '../../src/server/connection-manager.ts';
 import { Client, accepting, connected, eventually, turns } from '../support/sockets.ts';
 
@@ -58,10 +58,13 @@ class Worker implements Protocol {
 
 async function managing(limits: Partial<Limits> = {}) {
   const workers: Worker[] = [];
-  const manager = new ConnectionManager(limitsFrom(limits), (transport) => {
+  const factory: ProtocolFactory<ConnectionTransport> = (transport) => {
     const worker = new Worker(transport);
     workers.push(worker);
     return worker;
+  };
+  const manager = new ConnectionManager(limitsFrom(limits), {
+    clear: factory, secure: () => factory, lost: () => {},
   });
   const port = await accepting((socket) => manager.accept(socket));
   onTestFinished(() => manager.destroyAll(new Error('the test is over')));

@@ -224,6 +224,7 @@ export async function wired(
   const host: ConnectionHost = {
     clock,
     limits: limitsFrom(changes),
+    crowded: false,
     later: (connection) => void setImmediate(() => connection.turn()),
     account: (octets) => void (heldBytes += octets),
     gone: () => void goneCount++,

@@ -1,0 +1,111 @@
+/**
+ * One certificate of a server, loaded and checked: its names, its context for OpenSSL, its policy
+ * for clients. Bad ones are refused here, with the reason, before any connection sees them.
+ */
+import { X509Certificate, constants, createPrivateKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import type { CertificateOptions, Pem } from './options.ts';
+import { canonicalName, covers, dnsNames, hostOf } from './server-name.ts';
+
+/** RFC 9325 §4.2: forward secrecy and AEAD alone; so none that RFC 9113 Appendix A forbids. */
+const SUITES = [
+  'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+/** What holds for all certificates of a server. */
+export interface CommonOptions {
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** Where clients show certificates, no session is resumed: its client was another's to judge. */
+  readonly resumes: boolean;
+}
+
+export class CertificateEntry {
+  readonly certificate: X509Certificate;
+  /** Canonical server names. */
+  readonly names: readonly string[];
+  readonly context: SecureContext;
+  readonly contextOptions: SecureContextOptions;
+  readonly clientCertificates: 'require' | 'request' | undefined;
+  readonly #hasOwnNames: boolean;
+
+  /** Throws an Error that says which part of `options` is bad; `where` names it. */
+  constructor(options: CertificateOptions, common: CommonOptions, where: string) {
+    const cert = read(options.cert, `${where}.cert`);
+    const key = read(options.key, `${where}.key`);
+    this.certificate = matching(cert, key, options.passphrase, where);
+    this.#hasOwnNames = options.names !== undefined;
+    this.names = options.names?.map(canonicalName) ?? dnsNames(this.certificate.subjectAltName);
+    const { clientCertificates } = options;
+    this.clientCertificates = clientCertificates && (clientCertificates.mode ?? 'require');
+    this.contextOptions = {
+      cert,
+      key,
+      ...(options.passphrase === undefined ? {} : { passphrase: options.passphrase }),
+      ...(clientCertificates === undefined
+        ? {}
+        : { ca: read(clientCertificates.ca, `${where}.clientCertificates.ca`) }),
+      minVersion: common.minVersion,
+      ciphers: SUITES,
+      honorCipherOrder: true,
+      // A phone without AES in hardware may have ChaCha first, if it puts it first.
+      secureOptions: constants.SSL_OP_PRIORITIZE_CHACHA | constants.SSL_OP_NO_RENEGOTIATION |
+        (common.resumes ? 0 : constants.SSL_OP_NO_TICKET),
+      sessionIdContext: 'wirestack',
+    };
+    try {
+      this.context = createSecureContext(this.contextOptions);
+    } catch (cause) {
+      throw new Error(`${where}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  /** Whether a canonical host is one of its names; `exactly`: not by a wildcard. */
+  covers(host: string, exactly: boolean): boolean {
+    return this.names.some((name) => (exactly ? name === host : covers(name, host)));
+  }
+
+  /** Whether it may answer for an authority whose host is no server name, but an address. */
+  coversAddress(authority: string): boolean {
+    if (this.#hasOwnNames) return false;
+    const host = hostOf(authority);
+    return /^[\d.]+$|:/.test(host) && this.certificate.checkIP(host) !== undefined;
+  }
+}
+
+function read(pem: Pem, where: string): string {
+  if (typeof pem === 'string') return pem;
+  if (pem instanceof Uint8Array) return Buffer.from(pem).toString('latin1');
+  if (typeof pem?.file !== 'string') {
+    throw new TypeError(`${where} is PEM text, octets of it, or { file: path }`);
+  }
+  try {
+    return readFileSync(pem.file, 'latin1');
+  } catch (cause) {
+    throw new Error(`${where}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function matching(
+  cert: string, key: string, passphrase: string | undefined, where: string,
+): X509Certificate {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(cert);
+  } catch (cause) {
+    throw new Error(`${where}.cert is no certificate in PEM`, { cause });
+  }
+  let fits: boolean;
+  try {
+    const secret = createPrivateKey(passphrase === undefined ? key : { key, passphrase });
+    fits = certificate.checkPrivateKey(secret);
+  } catch (cause) {
+    const hint = passphrase === undefined ? '' : ', or the passphrase is another';
+    throw new Error(`${where}.key is no private key in PEM${hint}`, { cause });
+  }
+  if (!fits) throw new Error(`${where}.key is not the key of ${where}.cert`);
+  return certificate;
+}
