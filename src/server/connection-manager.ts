@@ -117,7 +117,8 @@ export class ConnectionManager implements ConnectionHost, AdmissionHost {
 
   /** From here on sockets may bring TLS, and must bring a PROXY header from those trusted. */
   guard(contexts: TlsContexts | undefined, proxies: TrustList | undefined): void {
-    this.#admission = new Admission(this, contexts, proxies);
+    const guards = contexts !== undefined || proxies !== undefined;
+    this.#admission = guards ? new Admission(this, contexts, proxies) : undefined;
   }
 
   get admission(): Admission | undefined {
@@ -296,6 +297,11 @@ export class ConnectionManager implements ConnectionHost, AdmissionHost {
         process.nextTick(() => { throw error; });
       }
     }
+    setImmediate(this.#look);
+  };
+
+  /** After what has come was read: nobody is late because this process was. */
+  readonly #look = (): void => {
     const now = this.clock.now();
     this.#admission?.tick(now);
     for (const connection of this.#connections) connection.tick(now);

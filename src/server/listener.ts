@@ -99,6 +99,11 @@ export class Listener {
     });
   }
 
+  /** Whether it listens, or is about to. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
   /** Address and port, the path of a Unix socket, or null when it does not listen. */
   get address(): AddressInfo | string | null {
     return this.#server.address();

@@ -133,6 +133,7 @@ export class Server {
   #reports = 0;
   #isDone = false;
   #force: (() => void) | undefined;
+  #unannounce: (() => void) | undefined;
   #host = '';
 
   constructor(service: Service, options: ServerOptions) {
@@ -168,7 +169,8 @@ export class Server {
     const where: ListenTarget = isTarget ? target : { port: target };
     if (this.#closing) throw new Error('this server was closed; make another');
     where.signal?.throwIfAborted();
-    this.#guard(where.proxyProtocol);
+    // A second call is refused below, and changes nothing.
+    if (!this.#listener.begun) this.#guard(where.proxyProtocol);
     const forget = where.signal && this.#closeOn(where.signal);
     try {
       await this.#listener.listen(where);
@@ -184,7 +186,6 @@ export class Server {
   }
 
   #guard(proxies: readonly string[] | undefined): void {
-    if (this.#contexts === undefined && proxies === undefined) return;
     this.#manager.guard(this.#contexts, proxies && trustList(proxies));
   }
 
@@ -271,10 +272,12 @@ export class Server {
     if (this.#announced) return;
     this.#announced = true;
     this.#emit('drain', { stage: 'announced', connections: this.counters.connections });
-    setTimeout(() => this.#begin(timeoutMs), Math.min(announceMs, TIMER_MAX_MS));
+    const timer = setTimeout(() => this.#begin(timeoutMs), Math.min(announceMs, TIMER_MAX_MS));
+    this.#unannounce = () => clearTimeout(timer);
   }
 
   #begin(timeoutMs: number): void {
+    this.#unannounce?.();
     if (!this.#closing) {
       this.#closing = true;
       this.#emit('drain', { stage: 'begun', connections: this.counters.connections });
@@ -315,8 +318,8 @@ export class Server {
   }
 
   #destroyAll(): void {
-    const { connections } = this.counters;
-    if (connections === 0) return;
+    const { connections, arriving } = this.counters;
+    if (connections + arriving === 0) return;
     this.#emit('drain', { stage: 'forced', connections });
     this.#manager.destroyAll(new Error('the server closed before the exchange was complete'));
   }

@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { unwatchFile, watchFile } from 'node:fs';
 import type { Socket } from 'node:net';
-import { Server, type SecureContext, type TLSSocket } from 'node:tls';
+import { Server, TLSSocket, type SecureContext } from 'node:tls';
 import type { ClientCertificate, TlsFacts } from '../protocol.ts';
 import type { CertificateEntry } from '../tls/certificate-entry.ts';
 import type { CertificateSet, TlsContexts } from '../tls/contexts.ts';
@@ -33,42 +33,51 @@ export interface TlsAcceptorHost<Arrival> {
 const TICKET_KEY_MS = 12 * 60 * 60 * 1000;
 const WATCH_MS = 5000;
 const TICKET_KEY_BYTES = 48;
+const TIMER_MAX_MS = 0x7fff_ffff;
+
+type SelectContext = (
+  set: CertificateSet, socket: unknown, name: string,
+  done: (error: Error | null, context?: SecureContext) => void,
+) => void;
 
 /** By what a socket is known on both sides of its handshake; '' for a Unix socket. */
-function keyOf({ remoteAddress, remotePort, localPort }: Socket): string {
-  return remoteAddress === undefined ? '' : `${remoteAddress} ${remotePort} ${localPort}`;
+function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  // All four: a peer may use one port of its own for two addresses of ours.
+  return remoteAddress === undefined
+    ? ''
+    : `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
 
 export class TlsAcceptor<Arrival> {
   readonly #contexts: TlsContexts;
   readonly #host: TlsAcceptorHost<Arrival>;
-  readonly #server: Server;
+  #server: Server;
   /** Handshakes that are not over, by the ends of their sockets. */
   readonly #arrivals = new Map<string, Arrival>();
+  /** By what sockets were known whose names were refused. */
+  readonly #refused = new WeakMap<TLSSocket, string>();
   /** Keys that were handed in are for whoever did so to change. */
   readonly #rotates: boolean;
+  #ticketKey: Buffer;
   #rotateAt: number;
-  #watched: string[] = [];
+  #unwatch = (): void => {};
 
   constructor(contexts: TlsContexts, host: TlsAcceptorHost<Arrival>) {
     this.#contexts = contexts;
     this.#host = host;
     const { ticketKey } = contexts.options;
     this.#rotates = ticketKey === undefined;
+    this.#ticketKey = Buffer.from(ticketKey ?? randomBytes(TICKET_KEY_BYTES));
     this.#rotateAt = Date.now() + TICKET_KEY_MS;
-    this.#server = this.#makeServer((socket) => {
-      const key = keyOf(socket);
-      const arrival = this.#arrivals.get(key);
-      this.#arrivals.delete(key);
-      return arrival;
-    });
-    this.#server.setTicketKeys(Buffer.from(ticketKey ?? randomBytes(TICKET_KEY_BYTES)));
+    this.#server = this.#makeServer(this.#arrivalOf);
   }
 
   /** Begins a handshake on a socket whose first octets are still to be read. */
   accept(socket: Socket, arrival: Arrival): void {
     if (this.#rotates && Date.now() >= this.#rotateAt) this.setTicketKey();
     const key = keyOf(socket);
+    // Who closes its side within a handshake has gone; only what is said after one can be half.
+    socket.allowHalfOpen = false;
     if (key === '') {
       // A Unix socket has no address to be known by: it gets a server of its own.
       this.#makeServer(() => arrival).emit('connection', socket);
@@ -83,14 +92,16 @@ export class TlsAcceptor<Arrival> {
 
   /** Session tickets are made and read with another key from here on. */
   setTicketKey(key: Uint8Array = randomBytes(TICKET_KEY_BYTES)): void {
-    this.#server.setTicketKeys(Buffer.from(key));
+    this.#ticketKey = Buffer.from(key);
+    this.#server.setTicketKeys(this.#ticketKey);
     this.#rotateAt = Date.now() + TICKET_KEY_MS;
   }
 
   /** Loads the files anew; throws, and changes nothing, where one is bad. */
   reload(): void {
     this.#contexts.reload();
-    this.#server.setSecureContext(this.#contexts.current.first.contextOptions);
+    // In place of setSecureContext: handshakes that have begun go on with what they began with.
+    this.#server = this.#makeServer(this.#arrivalOf);
   }
 
   /** Whether a redirect to https would come to a certificate for that authority. */
@@ -108,33 +119,44 @@ export class TlsAcceptor<Arrival> {
         failed(error);
       }
     };
-    this.#watched = this.#contexts.files;
-    for (const file of this.#watched) {
-      watchFile(file, { interval: WATCH_MS, persistent: false }, changed);
-    }
+    const { files } = this.#contexts;
+    for (const file of files) watchFile(file, { interval: WATCH_MS, persistent: false }, changed);
+    // Another server of the process may watch the same files.
+    this.#unwatch = () => files.forEach((file) => unwatchFile(file, changed));
   }
 
   unwatch(): void {
-    for (const file of this.#watched) unwatchFile(file);
-    this.#watched = [];
+    this.#unwatch();
   }
 
+  readonly #arrivalOf = (socket: TLSSocket): Arrival | undefined => {
+    const key = this.#refused.get(socket) ?? keyOf(socket);
+    const arrival = this.#arrivals.get(key);
+    this.#arrivals.delete(key);
+    return arrival;
+  };
+
+  /** Handshakes by the certificates of now. */
   #makeServer(arrivalOf: (socket: TLSSocket) => Arrival | undefined): Server {
-    const { first } = this.#contexts.current;
+    const { current: set } = this.#contexts;
+    const selectContext = this.#selectContext;
     const server = new Server({
-      ...first.contextOptions,
+      ...set.first.contextOptions,
       ALPNProtocols: ['h2', 'http/1.1'],
-      SNICallback: (name, done) => this.#selectContext(name, done),
+      // Node calls it on the socket of the handshake.
+      SNICallback(name, done) { selectContext(set, this, name, done); },
       requestCert: this.#contexts.asksClients,
       // Each name has its own policy: it is looked at when the name is known.
       rejectUnauthorized: false,
-      handshakeTimeout: 0,
+      // Deadlines are admission.ts's; 0 would be Node's own.
+      handshakeTimeout: TIMER_MAX_MS,
       sessionTimeout: TICKET_KEY_MS / 1000,
     });
+    server.setTicketKeys(this.#ticketKey);
     server.on('secureConnection', (socket) => {
       const arrival = arrivalOf(socket);
       if (arrival === undefined) abandon(socket);
-      else this.#secured(arrival, socket);
+      else this.#secured(set, arrival, socket);
     });
     server.on('tlsClientError', (error, socket) => {
       const arrival = arrivalOf(socket);
@@ -144,27 +166,38 @@ export class TlsAcceptor<Arrival> {
     return server;
   }
 
-  #selectContext(
-    name: string, done: (error: Error | null, context?: SecureContext) => void,
-  ): void {
-    const entry = this.#contexts.current.select(name);
-    if (entry === undefined) done(new UnknownNameError('no certificate has the server name'));
-    else done(null, entry.context);
-  }
+  readonly #selectContext: SelectContext = (set, socket, name, done) => {
+    const entry = set.select(name);
+    if (entry !== undefined) {
+      done(null, entry.context);
+      return;
+    }
+    // Its failure is told when it is destroyed, and has no address.
+    if (socket instanceof TLSSocket) this.#refused.set(socket, keyOf(socket));
+    done(new UnknownNameError(NO_NAME));
+  };
 
-  #secured(arrival: Arrival, socket: TLSSocket): void {
-    const { current } = this.#contexts;
+  #secured(set: CertificateSet, arrival: Arrival, socket: TLSSocket): void {
     const serverName = nameOf(socket);
-    const entry = current.select(serverName) ?? current.first;
+    const entry = set.select(serverName);
+    if (entry === undefined) {
+      // Whoever resumes is not asked for by SNICallback.
+      abandon(socket);
+      this.#host.failed(arrival, 'no name', new UnknownNameError(NO_NAME));
+      return;
+    }
     if (entry.clientCertificates === 'require' && !socket.authorized) {
       const cause = socket.authorizationError?.toString() ?? 'none was shown';
       abandon(socket);
       this.#host.failed(arrival, 'no certificate', new Error(`the client's certificate: ${cause}`));
       return;
     }
-    this.#host.secured(arrival, socket, new SocketTlsFacts(socket, serverName, current, entry));
+    socket.allowHalfOpen = true;
+    this.#host.secured(arrival, socket, new SocketTlsFacts(socket, serverName, set, entry));
   }
 }
+
+const NO_NAME = 'no certificate has the server name';
 
 class UnknownNameError extends Error {}
 
@@ -200,7 +233,8 @@ class SocketTlsFacts implements TlsFacts {
   readonly resumed: boolean;
   readonly clientCertificate: ClientCertificate | undefined;
   readonly #set: CertificateSet;
-  readonly #entry: CertificateEntry;
+  /** Any of which may be the one that answers. */
+  readonly #entries: readonly CertificateEntry[];
 
   constructor(
     socket: TLSSocket, serverName: string, set: CertificateSet, entry: CertificateEntry,
@@ -212,11 +246,14 @@ class SocketTlsFacts implements TlsFacts {
     this.resumed = socket.isSessionReused();
     this.clientCertificate = entry.clientCertificates && clientCertificate(socket);
     this.#set = set;
-    this.#entry = entry;
+    // OpenSSL does not tell the name of a session of TLS 1.2 that was resumed. Where clients show
+    // certificates none is resumed, so no policy is got around.
+    const isNameLost = this.resumed && this.version === 'TLSv1.2' && serverName === '';
+    this.#entries = isNameLost ? set.entries : [entry];
   }
 
   serves(authority: string): boolean {
-    return this.#set.serves(this.#entry, authority);
+    return this.#entries.some((entry) => this.#set.serves(entry, authority));
   }
 }
 

@@ -5,7 +5,7 @@
 import { X509Certificate, constants, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import type { CertificateOptions, Pem } from './options.ts';
+import type { CertificateOptions, ClientCertificates, Pem } from './options.ts';
 import { canonicalName, covers, dnsNames, hostOf } from './server-name.ts';
 
 /** RFC 9325 §4.2: forward secrecy and AEAD alone; so none that RFC 9113 Appendix A forbids. */
@@ -40,14 +40,14 @@ export class CertificateEntry {
     this.#hasOwnNames = options.names !== undefined;
     this.names = options.names?.map(canonicalName) ?? dnsNames(this.certificate.subjectAltName);
     const { clientCertificates } = options;
-    this.clientCertificates = clientCertificates && (clientCertificates.mode ?? 'require');
+    this.clientCertificates = clientCertificates && modeOf(clientCertificates, where);
     this.contextOptions = {
       cert,
       key,
       ...(options.passphrase === undefined ? {} : { passphrase: options.passphrase }),
       ...(clientCertificates === undefined
         ? {}
-        : { ca: read(clientCertificates.ca, `${where}.clientCertificates.ca`) }),
+        : { ca: authorities(clientCertificates.ca, `${where}.clientCertificates.ca`) }),
       minVersion: common.minVersion,
       ciphers: SUITES,
       honorCipherOrder: true,
@@ -72,7 +72,16 @@ export class CertificateEntry {
   coversAddress(authority: string): boolean {
     if (this.#hasOwnNames) return false;
     const host = hostOf(authority);
-    return /^[\d.]+$|:/.test(host) && this.certificate.checkIP(host) !== undefined;
+    return /^[\d.]+$|:/.test(host) && isAddressOf(this.certificate, host);
+  }
+}
+
+function isAddressOf(certificate: X509Certificate, host: string): boolean {
+  try {
+    return certificate.checkIP(host) !== undefined;
+  } catch {
+    // Digits and dots that are no address, such as a client can well send.
+    return false;
   }
 }
 
@@ -89,15 +98,32 @@ function read(pem: Pem, where: string): string {
   }
 }
 
+/** A word that is none of these would be a policy that nobody keeps. */
+function modeOf({ mode = 'require' }: ClientCertificates, where: string): 'require' | 'request' {
+  if (mode === 'require' || mode === 'request') return mode;
+  const given = JSON.stringify(mode);
+  throw new TypeError(`${where}.clientCertificates.mode is require or request, not ${given}`);
+}
+
+/** OpenSSL would take no certificate at all for an empty list. */
+function authorities(ca: Pem, where: string): string {
+  const text = read(ca, where);
+  parsed(text, where);
+  return text;
+}
+
+function parsed(cert: string, where: string): X509Certificate {
+  try {
+    return new X509Certificate(cert);
+  } catch (cause) {
+    throw new Error(`${where} is no certificate in PEM`, { cause });
+  }
+}
+
 function matching(
   cert: string, key: string, passphrase: string | undefined, where: string,
 ): X509Certificate {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(cert);
-  } catch (cause) {
-    throw new Error(`${where}.cert is no certificate in PEM`, { cause });
-  }
+  const certificate = parsed(cert, `${where}.cert`);
   let fits: boolean;
   try {
     const secret = createPrivateKey(passphrase === undefined ? key : { key, passphrase });

@@ -5,7 +5,8 @@
 
 /** A name as it is compared: ASCII lower case, without one dot at its end. */
 export function canonicalName(name: string): string {
-  const lower = name.toLowerCase();
+  // Not toLowerCase alone: it would make a K of U+212A, the sign for kelvin.
+  const lower = name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
   return lower.endsWith('.') ? lower.slice(0, -1) : lower;
 }
 

@@ -7,7 +7,8 @@ import {
 import { HttpError } from '../../src/http/http-error.ts';
 import type { HttpRequest } from '../../src/http/request.ts';
 import { HttpResponse } from '../../src/http/response.ts';
-import { makeRequest, type RequestParts } from '../support/requests.ts';
+import { trustList } from '../../src/http/trust-list.ts';
+import { makeRequest, securePeer, type RequestParts } from '../support/requests.ts';
 
 const OK = new HttpResponse(200, {}, 'ok');
 
@@ -227,5 +228,58 @@ describe('TRACE (RFC 9110 §9.3.8)', () => {
     expect([status, fields.get('content-type')]).toEqual([200, 'message/http']);
     expect(Buffer.from(body as Uint8Array).toString('latin1'))
       .toBe('TRACE /a?b HTTP/1.1\r\nhost: a.example\r\nx-a: \xe9\r\nx-a: 2\r\n\r\n');
+  });
+});
+
+describe('E6 a name that the certificate does not serve (RFC 9110 §7.4)', () => {
+  const peer = securePeer('a.example', 'b.example');
+  const authorities = ['a.example', 'c.example'];
+  const asked: [string, string, readonly string[] | undefined, number][] = [
+    ['a.example', 'TLS', undefined, 200],
+    ['b.example', 'TLS', undefined, 200],
+    ['c.example', 'TLS', undefined, 421],
+    ['c.example', 'clear text', undefined, 200],
+    // Both the configured authorities and the certificate have their say.
+    ['a.example', 'TLS', authorities, 200],
+    ['b.example', 'TLS', authorities, 421],
+    ['c.example', 'TLS', authorities, 421],
+    ['c.example', 'clear text', authorities, 200],
+  ];
+
+  test.each(asked)(
+    '%s over %s, where %j are served: %j', async (authority, over, served, status) => {
+      const parts: RequestParts = { authority, ...(over === 'TLS' ? { peer } : {}) };
+      const ran = await run(() => OK, { parts, authorities: served });
+      expect(ran.answers.map((answer) => answer.status)).toEqual([status]);
+    });
+
+  test('the handler hears nothing of it, and the program neither', async () => {
+    let calls = 0;
+    const ran = await run(() => {
+      calls++;
+      return OK;
+    }, { parts: { authority: 'c.example', peer } });
+    expect(problemOf(ran))
+      .toEqual([421, 'this server does not answer for that authority (RFC 9110 §7.4)']);
+    expect([calls, ran.told]).toEqual([0, []]);
+  });
+});
+
+describe('forwarders', () => {
+  test('whose word counts, for the handler (RFC 7239 §4)', async () => {
+    const fields = { forwarded: 'for=198.51.100.7;proto=https;host=shop.example' };
+    const clients: unknown[] = [];
+    const handle: Handler = (request) => {
+      clients.push(request.client);
+      return OK;
+    };
+    for (const addresses of [['192.0.2.1'], []]) {
+      const forwarders = { trust: trustList(addresses), written: undefined };
+      await run(handle, { parts: { fields }, forwarders });
+    }
+    expect(clients).toEqual([
+      { address: '198.51.100.7', port: undefined, scheme: 'https', host: 'shop.example' },
+      { address: '192.0.2.1', port: 50_000, scheme: undefined, host: undefined },
+    ]);
   });
 });

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { RequestBody } from '../../src/http/body.ts';
 import { Fields } from '../../src/http/fields.ts';
 import { HttpError } from '../../src/http/http-error.ts';
-import { abortRequest, drainRequest } from '../../src/http/request.ts';
+import { abortRequest, drainRequest, trustForwarders } from '../../src/http/request.ts';
+import { trustList } from '../../src/http/trust-list.ts';
 import { PEER, makeRequest } from '../support/requests.ts';
 
 describe('target URI (RFC 9110 §7.1)', () => {
@@ -115,5 +116,19 @@ describe('draining: the server begins to close', () => {
     const request = makeRequest();
     drainRequest(request);
     expect(request.draining.aborted).toBe(true);
+  });
+});
+
+describe('client', () => {
+  test('is the peer, where nobody is trusted to say otherwise', () => {
+    const fields = { forwarded: 'for=198.51.100.7', 'x-forwarded-for': '198.51.100.7' };
+    expect(makeRequest({ fields }).client)
+      .toEqual({ address: '192.0.2.1', port: 50_000, scheme: undefined, host: undefined });
+  });
+
+  test('is whom a trusted peer asks for (RFC 7239 §5.2)', () => {
+    const request = makeRequest({ fields: { 'x-forwarded-for': '198.51.100.7' } });
+    trustForwarders(request, { trust: trustList(['192.0.2.1']), written: 'x-forwarded' });
+    expect(request.client).toMatchObject({ address: '198.51.100.7' });
   });
 });

@@ -1,12 +1,16 @@
 /** The connection manager: caps, eviction, the ledger, the one timer, the end of all. */
 import { createHook } from 'node:async_hooks';
+import type { Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { limitsFrom, type Limits } from '../../src/limits.ts';
 import type { ConnectionTransport, Protocol, ProtocolFactory } from '../../src/protocol.ts';
 import { ConnectionManager, connectionCap } from '../../src/server/connection-manager.ts';
+import { TlsContexts } from '../../src/tls/contexts.ts';
+import { leafFor } from '../support/certificates.ts';
 import { Client, accepting, connected, eventually, turns } from '../support/sockets.ts';
 
 const TICK_MS = 250;
+const TLS = new TlsContexts({ certificates: leafFor('example.com') });
 
 /** Busy from a `+` of its peer to a `-`; greets, so that a peer knows that it was let in. */
 class Worker implements Protocol {
@@ -66,9 +70,13 @@ async function managing(limits: Partial<Limits> = {}) {
   const manager = new ConnectionManager(limitsFrom(limits), {
     clear: factory, secure: () => factory, lost: () => {},
   });
-  const port = await accepting((socket) => manager.accept(socket));
+  const sockets: Socket[] = [];
+  const port = await accepting((socket) => {
+    sockets.push(socket);
+    manager.accept(socket);
+  });
   onTestFinished(() => manager.destroyAll(new Error('the test is over')));
-  return { manager, port, workers };
+  return { manager, port, workers, sockets };
 }
 
 /** A client that was let in. */
@@ -339,5 +347,31 @@ describe('the end', () => {
     expect(clients.map(({ error }) => error?.code)).toEqual(['ECONNRESET', 'ECONNRESET']);
     await eventually(() => manager.counters.connections === 0, 'all have gone');
     expect(workers.every(({ calls }) => calls.at(-1) === 'closed')).toBe(true);
+  });
+});
+
+describe('sockets that are no connections yet (E1)', () => {
+  test('are counted, and give way while they are silent; within handshakes they do not', async () => {
+    const { manager, port, sockets } = await managing({ connections: 2 });
+    manager.guard(TLS, undefined);
+    const silent = await connected(port);
+    await eventually(() => manager.counters.arriving === 1, 'it has come');
+    const begun = '\x16\x03\x01\x02\x00\x01';
+    for (let count = 2; count <= 3; count++) {
+      (await connected(port)).send(begun);
+      await eventually(() => sockets[count - 1]?.bytesRead === begun.length, 'it was read');
+    }
+    await silent.sawEnd();
+    expect(manager.counters).toMatchObject({ arriving: 2, evicted: 1, refused: 0 });
+    await (await connected(port)).sawEnd();
+    expect(manager.counters).toMatchObject({ arriving: 2, evicted: 1, refused: 1, accepted: 3 });
+  });
+
+  test('nobody is guarded where there is neither TLS nor a proxy', async () => {
+    const { manager, port } = await managing();
+    manager.guard(TLS, undefined);
+    manager.guard(undefined, undefined);
+    expect(manager.admission).toBeUndefined();
+    await admitted(port);
   });
 });

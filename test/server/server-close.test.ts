@@ -1,9 +1,11 @@
 /** Graceful close: what is begun finishes, what is idle is watched a while, the rest is forced. */
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
-  HttpResponse, createServer, type BodySource, type Handler, type Server,
+  HttpResponse, createServer, type BodySource, type Handler, type Server, type TlsOptions,
 } from '../../src/index.ts';
+import { leafFor } from '../support/certificates.ts';
 import { Client, connected, eventually, serve, turns } from '../support/sockets.ts';
+import { beginTls } from '../support/tls-client.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n';
@@ -334,4 +336,79 @@ test('many servers come and go without a trace', async () => {
   }
   await turns(5);
   expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);
+});
+
+describe('sockets that are no connections yet', () => {
+  const tls: TlsOptions = { certificates: leafFor('example.com'), clearText: 'serve' };
+  const BEGUN = '\x16\x03\x01\x02\x00\x01';
+
+  test('who is silent, or stalls in a handshake, is forced too', async () => {
+    const server = await serve(hello, { tls, limits: watchful });
+    const told = stages(server);
+    const clients = [await connected(server.port), (await connected(server.port)).send(BEGUN)];
+    await eventually(() => server.counters.arriving === 2, 'both arrive');
+    await server.close({ timeoutMs: 0 });
+    for (const client of clients) await client.sawEnd();
+    expect(server.counters.arriving).toBe(0);
+    expect(told).toEqual(['begun 0', 'forced 0', 'done 0']);
+  });
+
+  test('who is silent has drainIdleMs, and nobody waits for longer', async () => {
+    const server = await serve(hello, { tls, limits: patient });
+    const client = await connected(server.port);
+    await eventually(() => server.counters.arriving === 1, 'it arrives');
+    await server.close();
+    await client.sawEnd();
+    expect(server.counters.lost).toEqual({ silent: 1 });
+  });
+
+  test('who is in a handshake is answered, with connection: close', async () => {
+    const server = await serve(hello, { tls, limits: watchful });
+    const { socket } = await connected(server.port);
+    const client = beginTls(socket);
+    await eventually(() => server.counters.arriving === 1, 'it arrives');
+    const closed = server.close();
+    await client.send(GET.replace('Host: a', 'Host: example.com')).answered(1);
+    expect(isClose(client)).toBe(true);
+    client.tls.end();
+    await closed;
+  });
+});
+
+describe('announcing (announceMs)', () => {
+  test('readiness says so at once, while all is served as ever', async () => {
+    const server = await serve(() => server.readiness(), { limits: patient });
+    const told = stages(server);
+    expect(server.readiness().status).toBe(200);
+    const client = await connected(server.port);
+    const closed = server.close({ announceMs: 50 });
+    // Announced once, however often.
+    void server.close({ announceMs: 50 });
+    const [answer] = await client.send(GET).answered(1);
+    expect([answer?.status, answer?.fields.get('retry-after'), isClose(client)])
+      .toEqual([503, '1', false]);
+    await (await connected(server.port)).send(GET).answered(1);
+    await closed;
+    expect(told).toEqual(['announced 1', 'begun 2', 'done 0']);
+    expect(server.readiness().status).toBe(503);
+  });
+
+  test('a close without it begins at once, and no timer is left to move its deadline', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const server = createServer(hello, { limits: patient });
+    const told = stages(server);
+    const closed = server.close({ announceMs: 60_000 });
+    expect(told).toEqual(['announced 0']);
+    void server.close({ timeoutMs: 0 });
+    await closed;
+    expect([told, vi.getTimerCount()]).toEqual([['announced 0', 'begun 0', 'done 0'], 0]);
+  });
+
+  test('with no time at all there is nothing to announce', async () => {
+    const server = createServer(hello);
+    const told = stages(server);
+    await server.close({ announceMs: 60_000, timeoutMs: 0 });
+    expect(told).toEqual(['begun 0', 'done 0']);
+  });
 });

@@ -247,7 +247,7 @@ describe('events', () => {
     const answer = await ask(server, 'GET / HTTP/1.1\r\n\r\n');
     expect(answer).toMatchObject({ status: 400 });
     expect(refused).toMatchObject([
-      { peer: { address: '127.0.0.1' }, status: 400, detail: 'no Host field (RFC 9112 §3.2)' },
+      { address: '127.0.0.1', status: 400, detail: 'no Host field (RFC 9112 §3.2)' },
     ]);
     expect(records).toEqual([]);
   });
@@ -397,8 +397,10 @@ describe('options', () => {
 describe('counters', () => {
   test('count what is and what was', async () => {
     const server = await serve(hello, { limits: { connections: 1 } });
-    expect(server.counters)
-      .toEqual({ connections: 0, accepted: 0, refused: 0, evicted: 0, heldBytes: 0 });
+    expect(server.counters).toEqual({
+      connections: 0, accepted: 0, refused: 0, evicted: 0, heldBytes: 0,
+      arriving: 0, secured: 0, resumed: 0, lost: {},
+    });
     const client = await connected(server.port);
     await client.send(GET).answered(1);
     expect(server.counters).toMatchObject({ connections: 1, accepted: 1, heldBytes: 0 });

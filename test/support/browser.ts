@@ -59,6 +59,13 @@ export interface Viewport {
   readonly mobile?: boolean;
 }
 
+export interface BrowserOptions {
+  /** Flags besides those of all. */
+  readonly flags?: readonly string[];
+  /** Where it looks for what its user trusts. */
+  readonly home?: string;
+}
+
 export class Browser {
   readonly #process: ChildProcess;
   readonly #profile: string;
@@ -69,17 +76,18 @@ export class Browser {
   #text = '';
 
   /** Starts a browser of its own, with a profile that goes when it does. */
-  static launch(): Browser {
+  static launch({ flags = [], home }: BrowserOptions = {}): Browser {
     if (CHROMIUM === undefined) throw new Error('no chromium on this machine');
-    return new Browser(CHROMIUM);
+    return new Browser(CHROMIUM, flags, home);
   }
 
-  private constructor(program: string) {
+  private constructor(program: string, more: readonly string[], home: string | undefined) {
     this.#profile = mkdtempSync(join(tmpdir(), 'wirestack-browser-'));
-    const flags = [...FLAGS, `--user-data-dir=${this.#profile}`];
+    const flags = [...FLAGS, ...more, `--user-data-dir=${this.#profile}`];
     if (process.getuid?.() === 0) flags.push('--no-sandbox');
     const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] as const;
-    this.#process = spawn(program, flags, { stdio: [...stdio] });
+    const env = home === undefined ? process.env : { ...process.env, HOME: home };
+    this.#process = spawn(program, flags, { stdio: [...stdio], env });
     this.#ended = new Promise((resolve) => {
       this.#process.on('close', () => {
         for (const { reject } of this.#waiting.values()) reject(new Error('the browser has ended'));

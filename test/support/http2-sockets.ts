@@ -13,6 +13,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { Http2Client, type Http2ClientOptions } from '../../src/http2/index.ts';
 import { limitsFrom, type Limits } from '../../src/limits.ts';
+import type { ConnectionTransport, ProtocolFactory } from '../../src/protocol.ts';
 import { ConnectionManager } from '../../src/server/connection-manager.ts';
 
 const HOST = '127.0.0.1';
@@ -146,9 +147,10 @@ export async function dial(
 ): Promise<Dialed> {
   const limits = limitsFrom(changes);
   let client!: Http2Client;
-  const manager = new ConnectionManager(limits, (transport) => (
+  const clear: ProtocolFactory<ConnectionTransport> = (transport) => (
     client = new Http2Client(transport, { limits, ...options })
-  ));
+  );
+  const manager = new ConnectionManager(limits, { clear, secure: () => clear, lost: () => {} });
   const socket = connect({ port, host: HOST, noDelay: true, allowHalfOpen: true });
   onTestFinished(() => void socket.destroy());
   await once(socket, 'connect');

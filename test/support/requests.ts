@@ -3,7 +3,7 @@ import { RequestBody } from '../../src/http/body.ts';
 import { Fields, type FieldsInit } from '../../src/http/fields.ts';
 import { HttpRequest, type HttpVersion, type RequestOrigin } from '../../src/http/request.ts';
 import type { Scheme } from '../../src/http/target.ts';
-import type { Peer } from '../../src/protocol.ts';
+import type { Peer, TlsFacts } from '../../src/protocol.ts';
 import { HandClock } from '../../src/testing/index.ts';
 
 export const PEER: Peer = {
@@ -21,6 +21,17 @@ export interface RequestParts {
   readonly fields?: FieldsInit;
   readonly body?: RequestBody;
   readonly version?: HttpVersion;
+  readonly peer?: Peer;
+}
+
+/** A peer behind TLS, whose connection may be asked for `served` alone. */
+export function securePeer(...served: string[]): Peer {
+  const tls: TlsFacts = {
+    version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', alpn: '', serverName: '',
+    resumed: false, clientCertificate: undefined,
+    serves: (authority) => served.includes(authority),
+  };
+  return { ...PEER, localPort: 443, secure: true, tls };
 }
 
 /** What a request asked of its wire. */
@@ -33,7 +44,7 @@ export function makeRequest(parts: RequestParts = {}): HttpRequest & { readonly 
   const asked: Asked = { informed: [], pushed: [] };
   const origin: RequestOrigin = {
     version: parts.version ?? '1.1',
-    peer: PEER,
+    peer: parts.peer ?? PEER,
     clock: new HandClock(),
     inform: (status, fields) => void asked.informed.push([status, [...fields]]),
     push: (target, fields) => asked.pushed.push([target, [...fields]]) > 0,

@@ -1,0 +1,133 @@
+/** One certificate: what it is for, and what is refused before a connection sees it. */
+import { createPrivateKey } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CertificateEntry } from '../../src/tls/certificate-entry.ts';
+import type { CertificateOptions } from '../../src/tls/options.ts';
+import { CLIENTS, leafFor } from '../support/certificates.ts';
+import { temporaryDirectory } from '../support/sockets.ts';
+
+const LEAF = leafFor('example.com', '*.example.com', '127.0.0.1', '::1');
+const OTHER = leafFor('example.org');
+
+function entry(options: Partial<CertificateOptions> = {}): CertificateEntry {
+  const common = { minVersion: 'TLSv1.2', resumes: true } as const;
+  return new CertificateEntry({ ...LEAF, ...options }, common, 'tls.certificates[3]');
+}
+
+/** The key of LEAF behind a passphrase. */
+function encrypted(passphrase: string): string {
+  return createPrivateKey(LEAF.key)
+    .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-128-cbc', passphrase }) as string;
+}
+
+describe('where PEM comes from', () => {
+  test('text, octets and files are alike', async () => {
+    const folder = await temporaryDirectory();
+    const file = join(folder, 'cert.pem');
+    writeFileSync(file, LEAF.cert);
+    const { cert: text } = LEAF;
+    const serials = [text, Buffer.from(text), new TextEncoder().encode(text), { file }]
+      .map((cert) => entry({ cert }).certificate.serialNumber);
+    expect(new Set(serials).size).toBe(1);
+  });
+
+  test('an encrypted key with its passphrase', () => {
+    expect(entry({ key: encrypted('secret'), passphrase: 'secret' }).names).toHaveLength(2);
+  });
+
+  test('a chain: the first certificate is the server\'s', () => {
+    const chain = LEAF.cert + CLIENTS.cert;
+    expect(entry({ cert: chain }).names).toEqual(['example.com', '*.example.com']);
+  });
+});
+
+describe('what is refused', () => {
+  const WHERE = 'tls.certificates[3]';
+  const faults: [string, Partial<CertificateOptions>, string][] = [
+    ['no certificate', { cert: 'hello' }, `${WHERE}.cert is no certificate in PEM`],
+    ['an empty certificate', { cert: '' }, `${WHERE}.cert is no certificate in PEM`],
+    ['a key in its place', { cert: LEAF.key }, `${WHERE}.cert is no certificate in PEM`],
+    ['no key', { key: 'hello' }, `${WHERE}.key is no private key in PEM`],
+    ['a certificate in its place', { key: LEAF.cert }, `${WHERE}.key is no private key in PEM`],
+    ['the key of another', { key: OTHER.key }, `${WHERE}.key is not the key of ${WHERE}.cert`],
+    ['an encrypted key alone', { key: encrypted('s') }, `${WHERE}.key is no private key in PEM`],
+    ['another passphrase', { key: encrypted('s'), passphrase: 'x' }, 'the passphrase is another'],
+    ['a broken chain', { cert: `${LEAF.cert}-----BEGIN CERTIFICATE-----\nAA\n` }, `${WHERE}: `],
+    ['no authority for clients', { clientCertificates: { ca: 'hello' } },
+      `${WHERE}.clientCertificates.ca is no certificate in PEM`],
+    ['a policy that is none',
+      { clientCertificates: { ca: CLIENTS.cert, mode: 'required' as never } },
+      `${WHERE}.clientCertificates.mode is require or request, not "required"`],
+    ['a file that is not there', { cert: { file: '/nowhere/cert.pem' } }, `${WHERE}.cert: ENOENT`],
+    ['a key that is not there', { key: { file: '/nowhere/key.pem' } }, `${WHERE}.key: ENOENT`],
+    ['an authority that is not there', { clientCertificates: { ca: { file: '/nowhere/ca' } } },
+      `${WHERE}.clientCertificates.ca: ENOENT`],
+    ['a number', { cert: 1 as never },
+      `${WHERE}.cert is PEM text, octets of it, or { file: path }`],
+    ['nothing', { key: undefined as never }, `${WHERE}.key is PEM text, octets of it`],
+    ['null', { key: null as never }, `${WHERE}.key is PEM text, octets of it`],
+    ['a path that is none', { cert: { file: 1 as never } }, `${WHERE}.cert is PEM text`],
+  ];
+
+  test.each(faults)('%s', (_, options, message) => {
+    expect(() => entry(options)).toThrow(message);
+  });
+});
+
+describe('its names (RFC 9525 §6)', () => {
+  test('are those of the certificate, or those that are told, in their one form', () => {
+    expect(entry().names).toEqual(['example.com', '*.example.com']);
+    expect(entry({ names: ['Example.ORG.', '*.A.example.com'] }).names)
+      .toEqual(['example.org', '*.a.example.com']);
+  });
+
+  test('cover hosts exactly, or by a wildcard', () => {
+    const made = entry();
+    expect(['example.com', 'a.example.com', 'a.b.example.com', 'example.org']
+      .map((host) => [made.covers(host, true), made.covers(host, false)]))
+      .toEqual([[true, true], [false, true], [false, false], [false, false]]);
+  });
+
+  const addresses: [string, boolean][] = [
+    ['127.0.0.1', true], ['127.0.0.1:8443', true], ['[::1]', true], ['[::1]:443', true],
+    ['[0:0:0:0:0:0:0:1]', true], ['127.0.0.2', false], ['[::2]', false], ['example.com', false],
+    // What a Host may hold and is no address.
+    ['1.2.3', false], ['999.1.1.1', false], ['...', false], ['[v1.a:b]', false], ['', false],
+  ];
+
+  test.each(addresses)('an address, %j: %j (RFC 9110 §4.3.4)', (authority, expected) => {
+    expect(entry().coversAddress(authority)).toBe(expected);
+  });
+
+  test('that are told are all: the addresses of the certificate do not count', () => {
+    expect(entry({ names: ['example.com'] }).coversAddress('127.0.0.1')).toBe(false);
+    expect(entry({ names: ['127.0.0.1'] }).covers('127.0.0.1', true)).toBe(true);
+  });
+});
+
+describe('its policy for clients (RFC 8446 §4.3.2)', () => {
+  test.each([
+    [undefined, undefined],
+    [{ ca: CLIENTS.cert }, 'require'],
+    [{ ca: CLIENTS.cert, mode: 'require' }, 'require'],
+    [{ ca: CLIENTS.cert, mode: 'request' }, 'request'],
+  ] as const)('%# is %j', (clientCertificates, expected) => {
+    const made = entry(clientCertificates && { clientCertificates });
+    expect(made.clientCertificates).toBe(expected);
+  });
+});
+
+describe('E4 what is spoken (RFC 9325 §4.2)', () => {
+  test('forward secrecy and AEAD alone', () => {
+    const suites = String(entry().contextOptions.ciphers).split(':');
+    expect(suites.length).toBeGreaterThan(5);
+    expect(suites.filter((suite) => !/^(TLS_|ECDHE-).*(GCM|POLY1305)/.test(suite))).toEqual([]);
+  });
+
+  test('no version below the one that is asked for', () => {
+    const common = { minVersion: 'TLSv1.3', resumes: false } as const;
+    expect(new CertificateEntry(LEAF, common, '').contextOptions.minVersion).toBe('TLSv1.3');
+  });
+});
