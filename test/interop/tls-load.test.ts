@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Server } from '../../src/index.ts';
 import { Client, connected, eventually } from '../support/sockets.ts';
 import {
-  GET, ask, file, leaf, secured, serveTls, type SecuredClient,
+  GET, GET_AND_CLOSE, ask, file, leaf, secured, serveTls, type SecuredClient,
 } from '../support/tls-peers.ts';
 
 const FULL = process.env['LOAD_FULL'] === '1';
@@ -154,5 +154,19 @@ describe('a drain', () => {
     await closed;
     await Promise.all(clients.map((client) => client.sawEnd()));
     expect(server.counters.arriving).toBe(0);
+  });
+
+  // A socket that is reset while its FIN is under way is lost by Node: it never closes.
+  test.each([
+    ['at once', (call: () => void) => call()], ['in a microtask', queueMicrotask],
+    ['in the next tick', process.nextTick], ['in the next turn', setImmediate],
+  ])('it may be forced when an answer has just been the last, %s', async (_, later) => {
+    const server = await serveTls();
+    let closed: Promise<void> | undefined;
+    server.on('request', () => later(() => void (closed ??= server.close({ timeoutMs: 0 }))));
+    const client = await connected(server.port);
+    await client.send(GET_AND_CLOSE).sawEnd();
+    await closed;
+    expect(server.counters.connections).toBe(0);
   });
 });

@@ -351,7 +351,7 @@ describe('the end', () => {
 });
 
 describe('sockets that are no connections yet (E1)', () => {
-  test('are counted, and give way while they are silent; within handshakes they do not', async () => {
+  test('are counted, and give way while they are silent, not within handshakes', async () => {
     const { manager, port, sockets } = await managing({ connections: 2 });
     manager.guard(TLS, undefined);
     const silent = await connected(port);

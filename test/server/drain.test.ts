@@ -20,9 +20,11 @@ const SLACK_MS = FULL ? 2000 : 20_000;
 const LONG_MS = 60_000;
 const EXCHANGES = 500;
 
+const OPTIONS = { tls: BOTH, limits: { drainIdleMs: IDLE_MS } };
+
 /** Tells its stages on stderr; a second signal forces. */
 const CLOSES = `
-  const server = await serve(service, ${JSON.stringify({ tls: BOTH, limits: { drainIdleMs: IDLE_MS } })});
+  const server = await serve(service, ${JSON.stringify(OPTIONS)});
   const { writeSync } = await import('node:fs');
   server.on('drain', ({ stage }) => writeSync(2, 'drain ' + stage + '\\n'));
   void server.closed.then(() => {
@@ -107,6 +109,25 @@ describe('a second signal forces', () => {
     expect(await outcome).toMatchObject([{ status: 'rejected' }]);
   });
 });
+
+test.each([false, true])(
+  'a request that came while the process was busy is not too late, TLS: %s', async (secure) => {
+    const limits = { drainMs: 60_000, drainIdleMs: 300 };
+    const server = await serve(() => new HttpResponse(200, {}, 'hello'), { tls: BOTH, limits });
+    const get = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const client = await opened(server.port, secure);
+    await client.send(get).answered(1);
+    void server.close();
+    client.forget();
+    client.send(get);
+    // Its octets wait in the kernel, while the time for it passes.
+    const until = performance.now() + 3 * limits.drainIdleMs;
+    while (performance.now() < until);
+    expect(await client.answered(1)).toMatchObject([{ status: 200, body: 'hello' }]);
+    client.socket.end();
+    await server.closed;
+  },
+);
 
 describe('a close that is announced', () => {
   /** Nothing that is idle is ended while a test still wants it. */

@@ -77,7 +77,7 @@ describe('one port', () => {
     ['refuse', 'https', 400],
   ];
 
-  test.each(policies)('clearText %j: at %s, clear text is %j', async (clearText, scheme, status) => {
+  test.each(policies)('%j: the url is %s, clear text %j', async (clearText, scheme, status) => {
     const tls = { certificates: COM, ...(clearText && { clearText }) };
     const server = await serve(hello, { tls });
     expect(server.url).toBe(`${scheme}://127.0.0.1:${server.port}`);
