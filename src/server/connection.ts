@@ -174,8 +174,10 @@ export class Connection implements ConnectionTransport {
     // What was answered before goes to the kernel, which may still bring it there.
     if (this.#out.length > 0 && this.#out.length <= PIECE_BYTES) this.#sendAll();
     this.#out.clear();
+    // Node loses a socket that is reset while its FIN, behind all that there was, is under way.
+    const isEnding = this.#finishing && !this.#finished && this.#socket.writableLength === 0;
     // A reset tells the peer that what it got is not all (RFC 9112 §8); FIN would look like an end.
-    if (cause === undefined) {
+    if (cause === undefined || isEnding) {
       this.#socket.destroy();
       return;
     }

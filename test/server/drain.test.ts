@@ -5,8 +5,10 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { HttpResponse, type Handler, type Server } from '../../src/index.ts';
+import { deferred } from '../support/deferred.ts';
 import { FLEET_SERVER, Fleet, IDLE_MS } from '../support/drain-fleet.ts';
-import { ask } from '../support/http2-sockets.ts';
+import { ask, begin } from '../support/http2-sockets.ts';
+import { nextProtocol } from '../support/next-protocol.ts';
 import { Random } from '../support/random.ts';
 import { HeldSocket, BOTH, opened, openedSession, secured } from '../support/secure-place.ts';
 import { connected, eventually, serve } from '../support/sockets.ts';
@@ -126,6 +128,33 @@ test.each([false, true])(
     expect(await client.answered(1)).toMatchObject([{ status: 200, body: 'hello' }]);
     client.socket.end();
     await server.closed;
+  },
+);
+
+test.each(['HTTP/1.1', 'HTTP/2'])(
+  'a protocol that takes over after the close began hears of it, %s', async (version) => {
+    const next = nextProtocol();
+    const gate = deferred<void>();
+    let begun = false;
+    const handle: Handler = async () => {
+      begun = true;
+      await gate.promise;
+      return HttpResponse.switching(next.factory);
+    };
+    const server = await serve({ handle, connectProtocols: ['echo'] });
+    if (version === 'HTTP/2') {
+      const on = await openedSession(server.port, false);
+      begin(on, { ':method': 'CONNECT', ':protocol': 'echo', ':path': '/' }, { trailers: {} })
+        .on('error', () => {});
+    } else {
+      const client = await connected(server.port);
+      client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n');
+    }
+    await eventually(() => begun, 'the handler is called');
+    void server.close();
+    gate.resolve();
+    await eventually(() => next.made === 1, 'it has taken over');
+    expect(next.calls[0]).toBe('shutdown');
   },
 );
 
