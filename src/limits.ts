@@ -191,7 +191,7 @@ const WINDOWS = [
 /** Limits that let nothing through when they are 0. */
 const LEAST: Partial<Record<keyof Limits, 1>> = {
   requestLineBytes: 1, unreadBytes: 1, requestsPerConnection: 1, pipelinedRequests: 1,
-  requestsPerEntry: 1, http2Streams: 1, http2StreamWindowBytes: 1,
+  requestsPerEntry: 1, tlsHandshakes: 1, http2Streams: 1, http2StreamWindowBytes: 1,
 };
 
 /**

@@ -12,8 +12,9 @@ describe('exports', () => {
     expect(Object.keys(wirestack).sort()).toEqual([
       'ConnectionError', 'DEFAULT_LIMITS', 'Fields', 'HttpError', 'HttpRequest', 'HttpResponse',
       'PULL_BYTES', 'PeerGoneError', 'ProtocolError', 'Server', 'StreamError', 'contentRange',
-      'createServer', 'evaluatePreconditions', 'ifRangeHolds', 'isEntityTag', 'problem',
-      'selectRanges', 'strongMatch', 'weakMatch',
+      'createServer', 'developmentCertificate', 'evaluatePreconditions', 'ifRangeHolds',
+      'isEntityTag', 'problem', 'redirectToHttps', 'selectRanges', 'strictTransportSecurity',
+      'strongMatch', 'weakMatch',
     ]);
   });
 

@@ -54,6 +54,8 @@ class Arrival {
   readonly accepted: string;
   stage: typeof PROXY | typeof FIRST | typeof HANDSHAKE;
   until: number;
+  /** When it came to the stage it is at. */
+  since: number;
   /** A PROXY header that is not complete. */
   readonly seen = new ReceiveBuffer();
   ends: ProxiedEnds | undefined;
@@ -61,12 +63,13 @@ class Arrival {
   readonly left: () => void;
 
   constructor(
-    socket: Socket, stage: typeof PROXY | typeof FIRST, until: number,
+    socket: Socket, stage: typeof PROXY | typeof FIRST, since: number, until: number,
     received: (arrival: Arrival, octets: Uint8Array) => void, left: (arrival: Arrival) => void,
   ) {
     this.socket = socket;
     this.accepted = socket.remoteAddress ?? '';
     this.stage = stage;
+    this.since = since;
     this.until = until;
     this.received = (octets) => received(this, octets);
     this.left = () => left(this);
@@ -108,8 +111,10 @@ export class Admission implements TlsAcceptorHost<Arrival> {
   admit(socket: Socket): void {
     const { limits, clock } = this.#host;
     const proxied = this.#proxies !== undefined;
-    const until = clock.now() + (proxied ? limits.proxyHeaderMs : this.#firstMs);
-    const arrival = new Arrival(socket, proxied ? PROXY : FIRST, until, this.#received, this.#left);
+    const now = clock.now();
+    const until = now + (proxied ? limits.proxyHeaderMs : this.#firstMs);
+    const stage = proxied ? PROXY : FIRST;
+    const arrival = new Arrival(socket, stage, now, until, this.#received, this.#left);
     this.#arrivals.add(arrival);
     socket.on('error', ignored);
     socket.on('close', arrival.left);
@@ -138,10 +143,11 @@ export class Admission implements TlsAcceptorHost<Arrival> {
     }
   }
 
-  /** Closes the socket that has been silent longest. False: there is none. */
-  evict(): boolean {
+  /** Closes the socket that has been silent longest, `ms` at least. False: there is none. */
+  evict(ms: number): boolean {
+    const before = this.#host.clock.now() - ms;
     for (const arrival of this.#arrivals) {
-      if (arrival.stage !== FIRST) continue;
+      if (arrival.stage !== FIRST || arrival.since > before) continue;
       arrival.socket.destroy();
       this.#forget(arrival, undefined, undefined);
       return true;
@@ -198,6 +204,7 @@ export class Admission implements TlsAcceptorHost<Arrival> {
     const { isProxied, address, port, localAddress, localPort } = this.#header;
     if (isProxied) arrival.ends = { address, port, localAddress, localPort };
     arrival.stage = FIRST;
+    arrival.since = this.#host.clock.now();
     arrival.seen.clear();
     arrival.until = this.#host.clock.now() + this.#firstMs;
     if (this.#acceptor === undefined) this.#handOver(arrival, rest);

@@ -19,6 +19,8 @@ const TICK_MS = 250;
 const CONNECTIONS_MAX = 10_000;
 /** Where the limit of descriptors cannot be read. */
 const DESCRIPTORS_ASSUMED = 1024;
+/** A socket that has said nothing for so long is the first to go. */
+const SILENCE_MS = 1000;
 /** Idle connections found by one look, when one has to go. */
 const EVICTION_BATCH = 64;
 
@@ -115,6 +117,16 @@ export class ConnectionManager implements ConnectionHost, AdmissionHost {
     return this.#heldBytes > this.limits.heldBytes;
   }
 
+  /**
+   * Whether a connection may hold so many octets: its own bound, and its share of what all may hold
+   * where those that had begun before go on to bring more.
+   */
+  allows(octets: number): boolean {
+    const { ledgerBytes, heldBytes } = this.limits;
+    if (octets > ledgerBytes) return false;
+    return this.#heldBytes <= heldBytes * 2 || octets * this.#connections.size <= heldBytes * 2;
+  }
+
   /** From here on sockets may bring TLS, and must bring a PROXY header from those trusted. */
   guard(contexts: TlsContexts | undefined, proxies: TrustList | undefined): void {
     const guards = contexts !== undefined || proxies !== undefined;
@@ -206,8 +218,10 @@ export class ConnectionManager implements ConnectionHost, AdmissionHost {
 
   /** Closes the connection that has been idle longest. False: none is idle. */
   evict(): boolean {
-    const victim = this.#nextEvictable() ?? this.#lookForEvictable();
-    if (victim === undefined && this.#admission?.evict() !== true) return false;
+    // Who has said nothing goes before who was served and may come again.
+    const silentFor = this.#admission?.evict(SILENCE_MS) === true;
+    const victim = silentFor ? undefined : this.#nextEvictable() ?? this.#lookForEvictable();
+    if (!silentFor && victim === undefined && this.#admission?.evict(0) !== true) return false;
     this.#evicted++;
     victim?.destroy();
     return true;

@@ -16,6 +16,7 @@ import type {
   Clock, ConnectionTransport, Peer, Protocol, ProtocolFactory, TlsFacts,
 } from '../protocol.ts';
 import type { ProxiedEnds } from './proxy-protocol.ts';
+import { SocketPeer } from './socket-peer.ts';
 
 /** What a connection needs of the manager. */
 export interface ConnectionHost {
@@ -25,8 +26,9 @@ export interface ConnectionHost {
   readonly crowded: boolean;
   /** Calls `turn` of the connection once, in a later turn of the loop. */
   later(connection: Connection): void;
-  /** The connection holds so many octets more, or fewer. */
+  /** The connection holds so many octets more, or fewer; and whether it may hold so many in all. */
   account(octets: number): void;
+  allows(octets: number): boolean;
   gone(connection: Connection): void;
 }
 
@@ -137,7 +139,7 @@ export class Connection implements ConnectionTransport {
     if (this.#closed) return true;
     this.#charged += octets;
     this.#host.account(octets);
-    return this.#charged <= this.#host.limits.ledgerBytes;
+    return this.#host.allows(this.#charged);
   }
 
   pause(): void {
@@ -466,35 +468,5 @@ export class Connection implements ConnectionTransport {
       if (this.#sawEof) this.#socket.destroy();
       else this.#lingerUntil = this.#host.clock.now() + this.#host.limits.lingerMs;
     });
-  }
-}
-
-/** The far end is asked of the kernel at once: after a reset it can no longer be told. */
-class SocketPeer implements Peer {
-  readonly address: string;
-  readonly port: number;
-  readonly tls: TlsFacts | undefined;
-  readonly #socket: Socket;
-  /** What a proxy told of the ends (server/proxy-protocol.ts). */
-  readonly #ends: ProxiedEnds | undefined;
-
-  constructor(socket: Socket, tls: TlsFacts | undefined, ends: ProxiedEnds | undefined) {
-    this.address = ends?.address ?? socket.remoteAddress ?? '';
-    this.port = ends?.port ?? socket.remotePort ?? 0;
-    this.tls = tls;
-    this.#socket = socket;
-    this.#ends = ends;
-  }
-
-  get secure(): boolean {
-    return this.tls !== undefined;
-  }
-
-  get localAddress(): string {
-    return this.#ends?.localAddress ?? this.#socket.localAddress ?? '';
-  }
-
-  get localPort(): number {
-    return this.#ends?.localPort ?? this.#socket.localPort ?? 0;
   }
 }

@@ -153,7 +153,9 @@ export class Server {
     this.#manager = new ConnectionManager(this.#limits, {
       ...this.#protocols(),
       lost: (address, reason, error) => {
-        const detail = `${reason}: ${escapeControls(error?.message ?? 'the peer left')}`;
+        // OpenSSL's own line has places of its source in it; its reason has not.
+        const said = (error as { reason?: string } | undefined)?.reason ?? error?.message;
+        const detail = `${reason}: ${escapeControls(said ?? 'the peer left')}`;
         this.#emit('refused', { address, status: 0, detail });
       },
     });
@@ -412,6 +414,12 @@ export class Server {
 
 function forwardersOf(proxies: ServerOptions['trustedProxies']): Forwarders | undefined {
   if (proxies === undefined) return undefined;
-  if ('write' in proxies) return { trust: trustList(proxies.addresses), written: proxies.write };
+  if ('write' in proxies) {
+    const { write, addresses } = proxies;
+    if (write !== 'forwarded' && write !== 'x-forwarded') {
+      throw new TypeError("trustedProxies.write is 'forwarded' or 'x-forwarded'");
+    }
+    return { trust: trustList(addresses), written: write };
+  }
   return { trust: trustList(proxies), written: undefined };
 }

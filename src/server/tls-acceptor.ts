@@ -15,7 +15,7 @@ import type { CertificateSet, TlsContexts } from '../tls/contexts.ts';
 
 /** Why a handshake came to nothing, as counters name it. */
 export type HandshakeFailure =
-  | 'broken' | 'gone' | 'no protocol' | 'no version or suite' | 'no name' | 'no certificate';
+  | 'broken' | 'no protocol' | 'no version or suite' | 'no name' | 'no certificate';
 
 /** What a server does with TLS while it runs. */
 export type TlsControl = Pick<
@@ -215,7 +215,6 @@ function nameOf(socket: TLSSocket): string {
 function reasonOf(error: NodeJS.ErrnoException): HandshakeFailure {
   if (error instanceof UnknownNameError) return 'no name';
   switch (error.code) {
-    case 'ECONNRESET': case 'EPIPE': case 'ETIMEDOUT': return 'gone';
     case 'ERR_SSL_NO_APPLICATION_PROTOCOL': return 'no protocol';
     case 'ERR_SSL_UNSUPPORTED_PROTOCOL': case 'ERR_SSL_VERSION_TOO_LOW':
     case 'ERR_SSL_NO_SHARED_CIPHER': case 'ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM':

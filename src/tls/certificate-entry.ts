@@ -16,6 +16,8 @@ const SUITES = [
   'ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
 
+const ADDRESSES_MAX = 100;
+
 /** What holds for all certificates of a server. */
 export interface CommonOptions {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
@@ -31,6 +33,8 @@ export class CertificateEntry {
   readonly contextOptions: SecureContextOptions;
   readonly clientCertificates: 'require' | 'request' | undefined;
   readonly #hasOwnNames: boolean;
+  /** Hosts that were asked for and are no names: whether they are its addresses. */
+  readonly #addresses = new Map<string, boolean>();
 
   /** Throws an Error that says which part of `options` is bad; `where` names it. */
   constructor(options: CertificateOptions, common: CommonOptions, where: string) {
@@ -39,6 +43,9 @@ export class CertificateEntry {
     this.certificate = matching(cert, key, options.passphrase, where);
     this.#hasOwnNames = options.names !== undefined;
     this.names = options.names?.map(canonicalName) ?? dnsNames(this.certificate.subjectAltName);
+    if (this.names.length === 0 && !this.certificate.subjectAltName?.includes('IP Address:')) {
+      throw new Error(`${where}.cert tells no name that it is for: give names`);
+    }
     const { clientCertificates } = options;
     this.clientCertificates = clientCertificates && modeOf(clientCertificates, where);
     this.contextOptions = {
@@ -72,7 +79,13 @@ export class CertificateEntry {
   coversAddress(authority: string): boolean {
     if (this.#hasOwnNames) return false;
     const host = hostOf(authority);
-    return /^[\d.]+$|:/.test(host) && isAddressOf(this.certificate, host);
+    let covered = this.#addresses.get(host);
+    if (covered === undefined) {
+      covered = /^[\d.]+$|:/.test(host) && isAddressOf(this.certificate, host);
+      if (this.#addresses.size >= ADDRESSES_MAX) this.#addresses.clear();
+      this.#addresses.set(host, covered);
+    }
+    return covered;
   }
 }
 

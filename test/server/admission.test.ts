@@ -301,10 +301,10 @@ describe('making room', () => {
     const { admission, arrived, lost } = await admitting();
     const [begun, first, second] = await arrived(BEGUN, '', '');
     await eventually(() => admission.size === 3, 'all have come');
-    expect(admission.evict()).toBe(true);
+    expect(admission.evict(0)).toBe(true);
     await first?.sawEnd();
     expect([second?.ended, admission.size]).toEqual([false, 2]);
-    expect([admission.evict(), admission.evict()]).toEqual([true, false]);
+    expect([admission.evict(0), admission.evict(0)]).toEqual([true, false]);
     expect([begun?.ended, admission.size]).toEqual([false, 1]);
     expect(lost).toEqual([1, 2].map(() => ['127.0.0.1', undefined, undefined]));
   });

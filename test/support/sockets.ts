@@ -225,6 +225,7 @@ export async function wired(
     clock,
     limits: limitsFrom(changes),
     crowded: false,
+    allows: (octets) => octets <= limitsFrom(changes).ledgerBytes,
     later: (connection) => void setImmediate(() => connection.turn()),
     account: (octets) => void (heldBytes += octets),
     gone: () => void goneCount++,
