@@ -83,10 +83,11 @@ export class Fields implements Iterable<[string, string]> {
     return size === 0 ? Fields.empty : new Fields([], [], text, slab, base, size);
   }
 
-  /** Lines from `first` on that a decoder has checked, names in lower case. */
-  static decoded(names: readonly string[], values: readonly string[], first = 0): Fields {
-    const size = names.length - first;
-    return size <= 0 ? Fields.empty : new Fields(names, values, '', NO_SLAB, first, size);
+  /** Lines that a decoder has checked, names in lower case. */
+  static decoded(names: readonly string[], values: readonly string[]): Fields {
+    return names.length === 0
+      ? Fields.empty
+      : new Fields(names, values, '', NO_SLAB, 0, names.length);
   }
 
   /**
@@ -152,13 +153,13 @@ export class Fields implements Iterable<[string, string]> {
   }
 
   #name(index: number): string {
-    if (this.#text === '') return this.#names[this.#base + index] as string;
+    if (this.#text === '') return this.#names[index] as string;
     const at = this.#base + index * OFFSETS_PER_LINE;
     return this.#text.slice(this.#slab[at], this.#slab[at + 1]).toLowerCase();
   }
 
   #value(index: number): string {
-    if (this.#text === '') return this.#values[this.#base + index] as string;
+    if (this.#text === '') return this.#values[index] as string;
     const at = this.#base + index * OFFSETS_PER_LINE;
     return this.#text.slice(this.#slab[at + 2], this.#slab[at + 3]);
   }
@@ -169,9 +170,8 @@ export class Fields implements Iterable<[string, string]> {
 
   #findMade(name: string, from: number): number {
     const names = this.#names;
-    const base = this.#base;
-    for (let index = from; index < this.size; index++) {
-      const each = names[base + index] as string;
+    for (let index = from; index < names.length; index++) {
+      const each = names[index] as string;
       if (each === name) return index;
       if (each.length === name.length && equalsIgnoringCase(each, 0, name)) return index;
     }

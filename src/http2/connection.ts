@@ -364,9 +364,9 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     this.#acknowledged = true;
     if (shrinks <= 0) return;
     for (const stream of this.streams) {
-      if (stream.id % 2 === 0) continue;
+      if (!canReceive(stream.state)) continue;
       const credit = stream.receiveWindow.shrink(shrinks);
-      if (credit === 0 || !canReceive(stream.state)) continue;
+      if (credit === 0) continue;
       writeWindowUpdate(this.outbound.slab, stream.id, credit);
     }
   }

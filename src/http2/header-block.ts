@@ -66,7 +66,8 @@ function section(list: FieldList, allowed: number): Section | string {
   const parts = new Section();
   let seen = 0;
   let at = 0;
-  for (; at < names.length; at++) {
+  const { size } = list;
+  for (; at < size; at++) {
     const mark = marks[at] as number;
     if (!isPseudo(mark)) break;
     const name = names[at] as string;
@@ -79,16 +80,21 @@ function section(list: FieldList, allowed: number): Section | string {
     seen |= bit;
     setPseudo(parts, mark, values[at] as string);
   }
-  for (let i = at; i < names.length; i++) {
+  for (let i = at; i < size; i++) {
     const mark = marks[i] as number;
     if (mark === FIELD) continue;
     if (mark >= METHOD) return faultOf(mark, names[i] as string);
     note(parts, mark, values[i] as string);
   }
-  parts.lines = names.length - at;
-  if (parts.crumbs > 1) joinCrumbs(names, values);
-  parts.fields = Fields.decoded(names, values, at);
+  parts.lines = size - at;
+  const own = names.slice(at, size);
+  if (size > at) parts.fields = fieldsOf(own, values.slice(at, size), parts.crumbs);
   return parts;
+}
+
+function fieldsOf(names: string[], values: string[], crumbs: number): Fields {
+  if (crumbs > 1) joinCrumbs(names, values);
+  return Fields.decoded(names, values);
 }
 
 /** The crumbs of a cookie are one field to whoever reads them (§8.2.3). */

@@ -159,7 +159,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
 
   #open(streamId: number, endStream: boolean): Http2Exchange {
     const exchange = new Http2Exchange(
-      streamId, this, IDLE, this.peer.initialWindowSize, this.streamWindow,
+      streamId, this, IDLE, this.peer.initialWindowSize, endStream ? 0 : this.streamWindow,
     );
     exchange.act(RECV_HEADERS);
     if (endStream) exchange.act(RECV_END_STREAM);

@@ -36,7 +36,7 @@ export interface ReceiverHost {
   now(): number;
   /** Whether a stream is of the peer's making. */
   isRemote(streamId: number): boolean;
-  /** Bounds of what a block may hold. */
+  /** A list with the bounds of what a block may hold; one for all. */
   fieldList(): FieldList;
   /** A block opens a stream, or is the head of a response. */
   receiveBlock(
@@ -70,6 +70,7 @@ const ZERO_INCREMENT = 'WINDOW_UPDATE of 0 (RFC 9113 §6.9)';
 
 export class Receiver implements FrameSink {
   readonly #host: ReceiverHost;
+  readonly #list: FieldList;
   readonly #decoder = new HpackDecoder(TABLE_BYTES, markOf);
   #gathering: BlockGathering | undefined;
   #settingsSeen = false;
@@ -80,6 +81,7 @@ export class Receiver implements FrameSink {
 
   constructor(host: ReceiverHost) {
     this.#host = host;
+    this.#list = host.fieldList();
   }
 
   // DATA (§6.1)
@@ -232,7 +234,8 @@ export class Receiver implements FrameSink {
   }
 
   #decode(bytes: Uint8Array, start: number, end: number): FieldList {
-    const list = this.#host.fieldList();
+    const list = this.#list;
+    list.clear();
     try {
       this.#decoder.decode(bytes, start, end, list);
     } catch (cause) {

@@ -87,7 +87,7 @@ export abstract class Http2Stream {
     this.host = host;
     this.state = state;
     this.sendWindow = new SendWindow(sendWindow);
-    this.receiveWindow = new ReceiveWindow(receive);
+    this.receiveWindow = receive === 0 ? NO_WINDOW : new ReceiveWindow(receive);
   }
 
   /** The peer, or we, reset it, or the connection is gone: both directions are over. */
@@ -355,6 +355,8 @@ export abstract class Http2Stream {
   }
 }
 
+/** Of all streams on which nothing comes. */
+const NO_WINDOW = new ReceiveWindow(0);
 const NO_OCTETS = new Uint8Array(0);
 /** The source behind content that is at hand. */
 const NOTHING_MORE: BodySource = {

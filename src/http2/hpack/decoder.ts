@@ -20,12 +20,17 @@ const UPDATES_MAX = 2;
  */
 export type FieldMark = (name: string, value: string) => number;
 
-/** The fields of one block, in order; bounded. */
+/**
+ * The fields of one block, in order; bounded. One that is used again (`clear`) keeps its memory:
+ * only the first `size` of its arrays count.
+ */
 export class FieldList {
   readonly names: string[] = [];
   readonly values: string[] = [];
   /** The mark of each field. */
   readonly marks: number[] = [];
+  /** Fields kept. */
+  size = 0;
   /** Octets with 32 a field (RFC 9113 §6.5.2), of all fields, kept or not. */
   octets = 0;
   /** All fields, kept or not. */
@@ -48,9 +53,16 @@ export class FieldList {
     this.octets += name.length + value.length + ENTRY_OVERHEAD;
     this.count++;
     if (this.isOver) return;
-    this.names.push(name);
-    this.values.push(value);
-    this.marks.push(mark);
+    const at = this.size++;
+    this.names[at] = name;
+    this.values[at] = value;
+    this.marks[at] = mark;
+  }
+
+  clear(): void {
+    this.size = 0;
+    this.octets = 0;
+    this.count = 0;
   }
 }
 
