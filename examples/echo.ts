@@ -15,4 +15,4 @@ const echo: Handler = async (request) => {
 };
 
 const { host, port = 9000, limits } = commandLine();
-await serve(createServer(echo, { limits, tls: localTls() }), { host, port });
+await serve(createServer(echo, { limits, tls: localTls().tls }), { host, port });

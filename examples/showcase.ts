@@ -13,6 +13,7 @@ import { upload } from './showcase/upload.ts';
 import { wire } from './showcase/wire.ts';
 import { commandLine } from './support/command-line.ts';
 import { EventLog } from './support/event-log.ts';
+import { localTls } from './support/local-tls.ts';
 import { Pieces } from './support/octets.ts';
 import { represent } from './support/representation.ts';
 import { count, routes, type RouteTable } from './support/routes.ts';
@@ -68,12 +69,18 @@ const handle = guarded(routes({
   'GET /api/trailers': () => new HttpResponse(200, TEXT, new Pieces(3, 32)),
 }));
 
+const { tls, trustHint } = localTls();
+
 function greeting({ url, port }: Server): string {
   const here = url.replace('//127.0.0.1:', '//localhost:');
   return `
-  wirestack is at ${here}
+  wirestack is at ${here}, and at ${here.replace('http:', 'https:')} with HTTP/2
 
-  Open it in a browser, or try from another terminal:
+  The certificate is this machine's own. Until it is trusted, a browser warns of it:
+
+    ${trustHint.replaceAll('localhost/', `localhost:${port}/`).replaceAll('\n', '\n    ')}
+
+  Open the page in a browser, or try from another terminal:
 
     curl -N ${here}/api/stream
     curl ${here}/api/upload --data-binary @package-lock.json
@@ -87,6 +94,6 @@ const { host, port = PORTS, limits } = commandLine();
 const server = createServer(async (request) => {
   activity.asked(request);
   return activity.counted(await handle(request));
-}, { limits });
+}, { limits, tls });
 const activity = new Activity(server);
 await serve(server, { host, port }, greeting);

@@ -145,6 +145,6 @@ const handle = routes({
 
 const { host, port = 9000, limits } = commandLine();
 const server = createServer(handle, {
-  limits: { ...limits, requestsPerConnection: Infinity }, tls: localTls(),
+  limits: { ...limits, requestsPerConnection: Infinity }, tls: localTls().tls,
 });
 await serve(server, { host, port });
