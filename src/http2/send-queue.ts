@@ -36,7 +36,7 @@ export class SendQueue {
     const streams = this.#place(stream);
     let at = newcomers(streams);
     const isNew = stream.sentBytes === 0;
-    while (isNew && at > 0 && (streams[at - 1] as Http2Stream).id > stream.id) at--;
+    while (isNew && at > 0 && isNewAfter(streams[at - 1] as Http2Stream, stream.id)) at--;
     streams.splice(at, 0, stream);
   }
 
@@ -97,7 +97,6 @@ export class SendQueue {
       const before = stream.sentBytes;
       if (!stream.send()) {
         stream.turnLeft = 0;
-        stream.roundLeft = 0;
       } else if (stream.turnLeft > 0) {
         this.#addFirst(stream);
         break;
@@ -120,17 +119,22 @@ export class SendQueue {
   #sendEnds(outbound: Outbound): void {
     for (const stream of this.#waiting.flat()) {
       if (outbound.blocked) return;
-      if (stream.turnLeft <= 0) stream.turnLeft = turnOf(stream);
+      const { turnLeft } = stream;
+      stream.turnLeft = turnOf(stream);
       if (!stream.send()) this.remove(stream);
+      stream.turnLeft = turnLeft;
     }
   }
 }
 
-/** How many at the front have had nothing yet. */
+function isNewAfter({ id, sentBytes }: Http2Stream, streamId: number): boolean {
+  return sentBytes === 0 && id > streamId;
+}
+
+/** How many at the front have had nothing yet, or are in the midst of their turn. */
 function newcomers(streams: readonly Http2Stream[]): number {
-  let count = 0;
-  while (count < streams.length && streams[count]?.sentBytes === 0) count++;
-  return count;
+  const at = streams.findIndex(({ sentBytes, turnLeft }) => sentBytes > 0 && turnLeft <= 0);
+  return at < 0 ? streams.length : at;
 }
 
 /** The octets that a stream may send in one turn. */

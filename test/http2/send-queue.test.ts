@@ -1,5 +1,6 @@
 /** Whose turn it is (RFC 9218 §10); what it does to answers is in conformance/rfc9218. */
 import { expect, test } from 'vitest';
+import type { Outbound } from '../../src/http2/outbound.ts';
 import { SendQueue, turnOf } from '../../src/http2/send-queue.ts';
 import type { Http2Stream } from '../../src/http2/stream.ts';
 
@@ -50,4 +51,21 @@ test('the eighth turn goes by rotation, and is a short one', () => {
 
 test('the length of a turn', () => {
   expect([turnOf(stream(1, 3, true)), turnOf(stream(1, 3))]).toEqual([16 * 1024, 128 * 1024]);
+});
+
+test('what was cut short goes on first, and who has begun waits for those that have not', () => {
+  const queue = new SendQueue();
+  const outbound = { blocked: false, window: { available: 1 } } as unknown as Outbound;
+  const cut = stream(1, 3);
+  const [second, third, begun] = [stream(3, 3), stream(5, 3), stream(7, 3)] as const;
+  begun.sentBytes = 1;
+  cut.send = () => {
+    cut.sentBytes += 400;
+    cut.turnLeft -= 400;
+    return true;
+  };
+  for (const each of [cut, second, third]) queue.add(each);
+  queue.run(outbound);
+  queue.add(begun);
+  expect(order(queue)).toEqual([1, 3, 5, 7]);
 });
