@@ -11,6 +11,7 @@ import { ReceiveBuffer } from '../bytes/receive-buffer.ts';
 import { ConnectionError, PeerGoneError, ProtocolError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { ConnectionTransport, Protocol } from '../protocol.ts';
+import { Credit } from './credit.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { ReceiveWindow } from './flow-control.ts';
 import {
@@ -33,8 +34,6 @@ import { ENDED, PEER_RESET, StreamTable, WE_RESET, type Closing } from './stream
 
 /** Frames of one entry; then other connections have their turn. */
 const FRAMES_PER_ENTRY = 256;
-/** A stream's window grows while no more than this lies unread on the connection. */
-const GROWTH_BYTES = 1024 * 1024;
 const FRAME_LATE = 'a frame or a field block took longer than headMs';
 /** The first half of the eight octets of our PINGs, `wire`; the other is their number. */
 const PING_WORD = 0x77697265;
@@ -47,6 +46,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   readonly guard: FloodGuard;
   readonly peer = new Settings();
   readonly window = new ReceiveWindow(DEFAULT_WINDOW);
+  readonly #credit: Credit;
   protected readonly moments: Moments;
   protected readonly queue = new SendQueue();
   /** No stream of the peer's above this is taken any more. */
@@ -60,13 +60,12 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   /** The peer knows our settings. */
   #acknowledged = false;
   #frames = 0;
-  /** Content that handlers have not read yet, in octets. */
-  #unread = 0;
   #inside = false;
   #flushing = false;
   #paused = false;
   /** The connection ends when its last stream has. */
   #ending = false;
+  #sawEof = false;
   #gone = false;
   #receivedAt = 0;
   /** When DATA was last sent, of whichever stream. */
@@ -79,6 +78,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     this.moments = new Moments(limits, transport.clock);
     this.#receivedAt = transport.clock.now();
     this.outbound = new Outbound(transport, this.peer);
+    this.#credit = new Credit(transport, limits, this.outbound, this.window);
     this.#parser = new FrameParser(new Receiver(this), DEFAULT_FRAME_SIZE);
   }
 
@@ -159,6 +159,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
       if (!canReceive(stream.state)) this.hungUp(stream);
       else this.reset(stream, CANCEL, new PeerGoneError('the peer ended within a message'), false);
     }
+    this.#sawEof = true;
     this.#stop();
     this.#leave();
   }
@@ -171,6 +172,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
     for (const stream of this.#settled.splice(0)) stream.advance();
     this.queue.run(this.outbound);
     this.outbound.flush();
+    if (this.#sawEof) this.#endUnreachable();
     this.#flushing = false;
     this.#inside = false;
     this.#pauseOrResume();
@@ -277,6 +279,10 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   // What frames and streams ask of their connection
 
+  get isFree(): boolean {
+    return this.queue.length === 0 && !this.outbound.blocked;
+  }
+
   ready(stream: Http2Stream): void {
     this.queue.add(stream);
     if (!this.#inside) this.transport.gather();
@@ -321,31 +327,16 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
 
   credit(stream: Http2Stream, octets: number): void {
     if (this.#gone || this.#ending) return;
-    this.creditConnection(octets);
-    if (canReceive(stream.state)) this.#creditStream(stream, octets);
+    this.#credit.give(stream, octets);
     if (!this.#inside) this.transport.gather();
   }
 
-  #creditStream(stream: Http2Stream, octets: number): void {
-    const { receiveWindow } = stream;
-    const most = this.limits.http2StreamWindowMaxBytes;
-    let credit = receiveWindow.consume(octets);
-    if (credit === 0) return;
-    // Whoever reads as fast as it comes may have more on its way.
-    if (receiveWindow.size < most && this.#unread < GROWTH_BYTES) {
-      credit += receiveWindow.grow(Math.min(most, receiveWindow.size * 2));
-    }
-    writeWindowUpdate(this.outbound.slab, stream.id, credit);
-  }
-
   creditConnection(octets: number): void {
-    const credit = this.window.consume(octets);
-    if (credit > 0) writeWindowUpdate(this.outbound.slab, 0, credit);
+    this.#credit.giveConnection(octets);
   }
 
   hold(octets: number): boolean {
-    this.#unread += octets;
-    return this.transport.charge(octets);
+    return this.#credit.hold(octets);
   }
 
   dataSent(earns: boolean): void {
@@ -413,6 +404,14 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
       ? stream.sentAt
       : this.outbound.window.available <= 0 ? Math.max(stream.sentAt, this.#sentAt) : now;
     return now - since > this.limits.writeStallMs;
+  }
+
+  /** After the peer's end no window will open any more: what waits for one is lost. */
+  #endUnreachable(): void {
+    for (const stream of [...this.streams]) {
+      const closed = Math.min(stream.sendWindow.available, this.outbound.window.available) <= 0;
+      if (closed && stream.hasContent && stream.isWaiting) this.#resetStalled(stream);
+    }
   }
 
   #resetStalled(stream: Http2Stream): void {

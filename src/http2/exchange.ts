@@ -28,6 +28,8 @@ export interface ExchangeHost extends StreamHost {
   /** The server is closing. */
   readonly draining: boolean;
   failure(error: unknown, request: HttpRequest): HttpResponse;
+  /** The answer to a request that the wire refuses. */
+  refusal(exchange: Http2Exchange, status: number, message: string): HttpResponse;
   /** The handler has settled: its place is free. */
   handled(exchange: Http2Exchange): void;
   /** Nothing more is read or written for it. */
@@ -95,7 +97,8 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
   readonly version: HttpVersion = '2';
   request!: HttpRequest;
   response: HttpResponse | undefined;
-  /** The handler was called, and has not settled. */
+  /** The handler was called; it has not settled. */
+  dispatched = false;
   running = false;
   /** The answer's head was written. */
   started = false;
@@ -231,10 +234,11 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
     const { inbound } = this;
     if (inbound === undefined) return;
     const most = `${this.host.limits.contentBytes} octets (RFC 9110 §15.5.14)`;
-    const error = new HttpError(413, `content is over contentBytes, ${most}`);
+    const message = `content is over contentBytes, ${most}`;
+    const error = new HttpError(413, message);
     this.inbound = undefined;
     inbound.cancel(error);
-    this.refuse(error, this.#host.failure(error, this.request));
+    this.refuse(error, this.#host.refusal(this, 413, message));
   }
 
   #discard(octets: number): void {
@@ -371,7 +375,7 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
 
   /** After the answer: what still comes of the request is read away, for a while. */
   #answered(): void {
-    if (!this.hasContent) this.#letGo();
+    if (!this.hasContent && this.discardUntil === Infinity) this.#letGo();
   }
 
   protected override endSent(): void {

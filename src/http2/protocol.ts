@@ -5,7 +5,6 @@
 import { ConnectionError, PeerGoneError, ProtocolError, StreamError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { Fields } from '../http/fields.ts';
-import { HttpError } from '../http/http-error.ts';
 import { abortRequest, drainRequest, type HttpRequest } from '../http/request.ts';
 import type { HttpResponse } from '../http/response.ts';
 import { isTargetText } from '../http/target.ts';
@@ -33,6 +32,8 @@ export interface Http2Options {
   readonly limits: Limits;
   /** Runs the handler of an exchange. */
   dispatch(exchange: Exchange): void;
+  /** Makes the answer to a request that is refused before its handler, and tells of it. */
+  refuse(error: ProtocolError, transport: ConnectionTransport): HttpResponse;
   /** Makes the answer to a failure of the program, and tells the program of it. */
   failure(error: unknown, request: HttpRequest): HttpResponse;
   /** Is told of an offence of the peer: a ConnectionError or a StreamError. */
@@ -174,24 +175,24 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     exchange.priority = this.#priorityOf(exchange.id, section.priority);
     if (parts.target.length > limits.requestLineBytes) {
       const most = `${limits.requestLineBytes} octets (RFC 9110 §15.5.15)`;
-      this.#answer(exchange, new HttpError(414, `:path is over requestLineBytes, ${most}`));
+      this.#answer(exchange, 414, `:path is over requestLineBytes, ${most}`);
       return;
     }
     if ((parts.contentLength ?? 0) > limits.contentBytes) {
       const most = `${limits.contentBytes} octets (RFC 9110 §15.5.14)`;
-      this.#answer(exchange, new HttpError(413, `content is over contentBytes, ${most}`));
+      this.#answer(exchange, 413, `content is over contentBytes, ${most}`);
       return;
     }
     const { expect } = section;
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
       const message = 'an expectation other than 100-continue (RFC 9110 §10.1.1)';
-      this.#answer(exchange, new HttpError(417, message));
+      this.#answer(exchange, 417, message);
       return;
     }
     const { protocol } = parts;
     if (protocol !== undefined && !this.#options.connectProtocols?.includes(protocol)) {
       const message = 'a :protocol that is not spoken here (RFC 8441 §4)';
-      this.#answer(exchange, new HttpError(501, message));
+      this.#answer(exchange, 501, message);
       return;
     }
     if (this.draining) drainRequest(exchange.request);
@@ -200,32 +201,37 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
 
   #run(exchange: Http2Exchange): void {
     exchange.running = true;
+    exchange.dispatched = true;
     this.#running++;
     if (isPushed(exchange)) this.#pushRunning++;
     this.#options.dispatch(exchange);
   }
 
   /** Answers in the handler's place. */
-  #answer(exchange: Http2Exchange, error: HttpError): void {
-    exchange.respond(this.#options.failure(error, exchange.request));
+  #answer(exchange: Http2Exchange, status: number, message: string): void {
+    exchange.respond(this.refusal(exchange, status, message));
+  }
+
+  refusal({ id }: Http2Exchange, status: number, message: string): HttpResponse {
+    return this.#options.refuse(new StreamError(id, status, message), this.transport);
   }
 
   /** A request that is too large to be shown to a handler: 431 (RFC 6585 §5). */
   #refuse(
-    exchange: Http2Exchange, section: Section, endStream: boolean, error: HttpError,
+    exchange: Http2Exchange, section: Section, endStream: boolean, message: string,
   ): void {
     const method = section.method === 'HEAD' ? 'HEAD' : 'GET';
     exchange.open({
       method, scheme: 'http', authority: '', target: '/', fields: Fields.empty,
       protocol: undefined, contentLength: undefined, endStream,
     });
-    this.#answer(exchange, error);
+    this.#answer(exchange, 431, message);
   }
 
-  #tooLarge(): HttpError {
+  #tooLarge(): string {
     const { fieldSectionBytes, fieldLines } = this.limits;
     const bounds = `fieldSectionBytes, ${fieldSectionBytes} octets, or fieldLines, ${fieldLines}`;
-    return new HttpError(431, `fields are over ${bounds} (RFC 6585 §5)`);
+    return `fields are over ${bounds} (RFC 6585 §5)`;
   }
 
   failure(error: unknown, request: HttpRequest): HttpResponse {
@@ -240,7 +246,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
   over(exchange: Http2Exchange): void {
     this.#earlyPriorities.delete(exchange.id);
     if (isPushed(exchange)) this.#pushed--;
-    if (exchange.request !== undefined) this.#options.completed?.(exchange);
+    if (exchange.dispatched) this.#options.completed?.(exchange);
   }
 
   // Priorities (RFC 9218)
@@ -348,11 +354,12 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
   }
 
   #late(exchange: Http2Exchange, limit: string): void {
-    const error = new HttpError(408, `content came slower than ${limit} (RFC 9110 §15.5.9)`);
+    const message = `content came slower than ${limit} (RFC 9110 §15.5.9)`;
+    const error = new StreamError(exchange.id, 408, message);
     exchange.unhurried();
     // An answer that has begun cannot become another.
     if (exchange.started) this.reset(exchange, CANCEL, error, false);
-    else exchange.refuse(error, this.#options.failure(error, exchange.request));
+    else exchange.refuse(error, this.refusal(exchange, 408, message));
   }
 
   protected override hungUp(stream: Http2Stream): void {

@@ -23,6 +23,8 @@ export interface StreamHost {
   readonly transport: Transport;
   readonly limits: Limits;
   readonly outbound: Outbound;
+  /** Nobody waits for a turn, and output leaves. */
+  readonly isFree: boolean;
   /** It has content to send, or it settled: it wants a turn. */
   ready(stream: Http2Stream): void;
   settled(stream: Http2Stream): void;
@@ -184,8 +186,19 @@ export abstract class Http2Stream {
     this.#pull(source);
   }
 
-  /** Begins to send content that is at hand whole. */
+  /** Sends content that is at hand whole; at once where it is short and nobody waits. */
   sendWhole(octets: Uint8Array): void {
+    const { length } = octets;
+    const { outbound } = this.host;
+    const fits = length <= SMALL_BYTES && outbound.room(this.sendWindow.available) >= length;
+    if (fits && this.host.isFree) {
+      this.sentBytes = length;
+      this.sendWindow.take(length);
+      outbound.data(this.id, octets, true);
+      this.host.dataSent(true);
+      this.endSent();
+      return;
+    }
     this.#piece = octets;
     this.sendFrom(NOTHING_MORE, octets.length);
   }

@@ -67,7 +67,9 @@ export function protocols(options: ProtocolsOptions): Protocols {
   const { connectProtocols } = service;
   const dispatch = dispatching(service);
   const one = http1({ ...common, dispatch, refuse });
-  const two = http2({ ...common, dispatch, refused: options.refused, connectProtocols });
+  const two = http2({
+    ...common, dispatch, refuse, refused: options.refused, connectProtocols,
+  });
   const clear = clearText === 'serve'
     ? negotiator([{ preface: PREFACE, factory: two }], one, limits)
     : http1({ ...common, refuse, dispatch: dispatching({ handle: clearHandler(options) }) });

@@ -1,4 +1,5 @@
 /** A server under the frame fuzzer: its handlers, its windows, and what must be left of it. */
+import { problem } from '../../src/http/problem.ts';
 import { PeerGoneError } from '../../src/errors.ts';
 import { dispatcher, failureAnswers } from '../../src/http/exchange.ts';
 import {
@@ -46,7 +47,10 @@ export class ServerConnection extends Connection {
       { handle: (request) => this.handlers.handle(request) }, { failure },
     );
     this.transport = new MemoryTransport(
-      http2({ limits, failure, dispatch, refused: () => {} }), { limits },
+      http2({
+        limits, failure, dispatch, refused: () => {},
+        refuse: (error) => problem(error.code, error.message),
+      }), { limits },
     );
   }
 

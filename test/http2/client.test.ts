@@ -1,5 +1,6 @@
 /** The client's side, with the server's as its peer: both ends of one core, in memory. */
 import { describe, expect, test } from 'vitest';
+import { problem } from '../../src/http/problem.ts';
 import { dispatcher, failureAnswers, type Handler } from '../../src/http/exchange.ts';
 import { Fields } from '../../src/http/fields.ts';
 import { HttpResponse } from '../../src/http/response.ts';
@@ -31,6 +32,7 @@ function pair(handler: Handler, options: Partial<Http2ClientOptions> = {}): {
   const refused: string[] = [];
   const server = new MemoryTransport(http2({
     limits, failure, dispatch, refused: (error) => void refused.push(error.message),
+    refuse: (error) => problem(error.code, error.message),
   }));
   let client: Http2Client | undefined;
   const near = new MemoryTransport((transport) => {

@@ -37,7 +37,7 @@ test('all of a turn leaves in one write', async () => {
   connected.take();
   connected.transport.send(join(PREFACE, settings(), ping(), get(1), get(3)));
   const frames = connected.take();
-  expect(frames.map(({ type }) => type)).toEqual([4, 6, 1, 1, 0, 0]);
+  expect(frames.map(({ type }) => type)).toEqual([4, 6, 1, 0, 1, 0]);
 });
 
 test('the connection closes under its handlers: they are told, and all is given back', async () => {

@@ -65,6 +65,7 @@ export function serverProtocols(options: ServerOptions): ProtocolFactory<Connect
   const factory = http2({
     limits, failure, dispatch, connectProtocols: ['echo'],
     refused: (error) => options.refused(error.message),
+    refuse: (error) => problem(error.code, error.message),
     completed: (exchange) => options.completed(exchange),
   });
   const prior: ProtocolFactory<ConnectionTransport> = (transport) => {

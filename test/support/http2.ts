@@ -6,6 +6,7 @@
  * by octet and at splits, and insists on one outcome.
  */
 import { Buffer } from 'node:buffer';
+import { problem } from '../../src/http/problem.ts';
 import { dispatcher, failureAnswers, type Handler } from '../../src/http/exchange.ts';
 import { HttpResponse } from '../../src/http/response.ts';
 import type { Http2Exchange } from '../../src/http2/exchange.ts';
@@ -233,6 +234,7 @@ export class Connected {
       limits, failure, connectProtocols,
       dispatch: dispatcher({ handle }, { failure }),
       refused: (error) => void this.refused.push(error.message),
+      refuse: (error) => problem(error.code, error.message),
       completed: (exchange) => void this.completed.push(exchange),
     });
     this.transport = new MemoryTransport(factory, { ...memory, limits });
