@@ -71,10 +71,11 @@ export function dispatcher(service: Service, options: DispatchOptions): (e: Exch
     const { request } = exchange;
     if (forwarders !== undefined) trustForwarders(request, forwarders);
     try {
-      const foreign = (served !== undefined && !isServed(request, served)) ||
-        request.peer.tls?.serves(request.authority) === false;
+      const foreign = (served !== undefined && !isServed(request, served)) || !isNamed(request);
       const answer = foreign
-        ? problem(421, 'this server does not answer for that authority (RFC 9110 §7.4)')
+        ? problem(421, isNamed(request)
+          ? 'this server does not answer for that authority (RFC 9110 §7.4)'
+          : 'the certificate of this connection has not that name (RFC 9110 §7.4)')
         : request.method === 'TRACE'
           ? trace(request, options.allowTrace === true)
           : service.handle(request);
@@ -160,6 +161,11 @@ function trace(request: HttpRequest, allowed: boolean): HttpResponse {
   const head = `TRACE ${request.target} HTTP/${request.version}\r\n${lines.join('')}\r\n`;
   const octets = Uint8Array.from(head, (character) => character.charCodeAt(0));
   return new HttpResponse(200, { 'content-type': 'message/http' }, octets);
+}
+
+/** Whether the certificate of the connection, where it has one, names the authority. */
+function isNamed({ peer, authority }: HttpRequest): boolean {
+  return peer.tls?.serves(authority) !== false;
 }
 
 /** Whether an authority is one of those served; a default port goes without saying. */

@@ -6,7 +6,8 @@
  */
 import { PeerGoneError, asError } from '../errors.ts';
 import {
-  PULL_BYTES, RequestBody, cancelSource, isBodySource, type BodyDemand, type BodySource,
+  BytesSource, PULL_BYTES, RequestBody, cancelSource, isBodySource,
+  type BodyDemand, type BodySource,
 } from '../http/body.ts';
 import { plainAnswer, type Exchange } from '../http/exchange.ts';
 import { Fields, listMembers } from '../http/fields.ts';
@@ -44,6 +45,9 @@ export interface ExchangeHost {
   /** An answer is broken after its head: the connection is, and nothing more is begun on it. */
   cut(error: Error): void;
 }
+
+/** Content at hand over this leaves in pieces. */
+const LONG_BYTES = 256 * 1024;
 
 export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   readonly #host: ExchangeHost;
@@ -257,8 +261,9 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     if (this.request.method === 'CONNECT' && response.status < 300) {
       throw new HttpError(501, 'no tunnel is made here (RFC 9110 §9.3.6)');
     }
-    if (isBodySource(response.body)) this.#startStream(response, response.takeSource());
-    else this.#writeWhole(response);
+    const source = sourceOf(response);
+    if (source === undefined) this.#writeWhole(response);
+    else this.#startStream(response, source);
     this.started = true;
     return true;
   }
@@ -442,4 +447,11 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     this.#pullFailure = undefined;
     return failure;
   }
+}
+
+/** What is pulled, or so long that it should go as the peer takes it: held, it would count. */
+function sourceOf(response: HttpResponse): BodySource | undefined {
+  if (isBodySource(response.body)) return response.takeSource();
+  const { bytes } = plan(response);
+  return bytes !== undefined && bytes.length > LONG_BYTES ? new BytesSource(bytes) : undefined;
 }

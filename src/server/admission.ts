@@ -152,15 +152,21 @@ export class Admission implements TlsAcceptorHost<Arrival> {
       this.#forget(arrival, undefined, undefined);
       return true;
     }
-    return false;
+    if (ms > 0) return false;
+    // Better an unfinished handshake than nobody new.
+    const [oldest] = this.#handshakes;
+    if (oldest === undefined) return false;
+    this.#refuse(oldest, 'handshakes crowded', new Error('over connections'));
+    return true;
   }
 
-  /** Who has said nothing has little time left; handshakes go on, to be told in their protocol. */
+  /** Who has said nothing has little time left, and handshakes not all of it. */
   shutdown(): void {
     this.#shutDown = true;
     const until = this.#host.clock.now() + this.#firstMs;
     for (const arrival of this.#arrivals) {
-      if (arrival.stage === FIRST) arrival.until = Math.min(arrival.until, until);
+      const most = arrival.stage === FIRST ? until : this.#host.clock.now() + this.#drainMs;
+      arrival.until = Math.min(arrival.until, most);
     }
   }
 
@@ -179,6 +185,10 @@ export class Admission implements TlsAcceptorHost<Arrival> {
   }
 
   // Steps
+
+  get #drainMs(): number {
+    return this.#host.limits.drainMs / 2;
+  }
 
   get #firstMs(): number {
     const { firstOctetMs, drainIdleMs } = this.#host.limits;
@@ -227,7 +237,11 @@ export class Admission implements TlsAcceptorHost<Arrival> {
     arrival.until = clock.now() + limits.tlsHandshakeMs;
     this.#handshakes.add(arrival);
     this.#giveBack(arrival, octets);
-    acceptor.accept(socket, arrival);
+    try {
+      acceptor.accept(socket, arrival);
+    } catch (error) {
+      this.#refuse(arrival, 'broken', asError(error));
+    }
   }
 
   /** When all places are taken, the oldest handshake gives way. */

@@ -70,18 +70,25 @@ export function protocols(options: ProtocolsOptions): Protocols {
   const two = http2({
     ...common, dispatch, refuse, refused: options.refused, connectProtocols,
   });
-  const clear = clearText === 'serve'
-    ? negotiator([{ preface: PREFACE, factory: two }], one, limits)
-    : http1({ ...common, refuse, dispatch: dispatching({ handle: clearHandler(options) }) });
-  return { clear, secure: (alpn) => (alpn === 'h2' ? two : one) };
+  const clear = clearText === 'serve' ? [one, two] as const : [
+    http1({ ...common, refuse, dispatch: dispatching({ handle: clearHandler(options) }) }),
+    http2({
+      ...common, refuse, refused: options.refused,
+      dispatch: dispatching({ handle: clearHandler(options) }),
+    }),
+  ] as const;
+  const clearFactory = negotiator([{ preface: PREFACE, factory: clear[1] }], clear[0], limits);
+  return { clear: clearFactory, secure: (alpn) => (alpn === 'h2' ? two : one) };
 }
 
 /** What clear text is told where TLS alone is served. */
-function clearHandler({ clearText, servesAuthority }: ProtocolsOptions): Handler {
+function clearHandler({ service, clearText, servesAuthority }: ProtocolsOptions): Handler {
   const refused = problem(400, 'this port speaks TLS: use https');
   if (clearText === 'refuse') return () => refused;
   return (request) => {
     const { authority } = request;
+    // A proxy that is trusted says that its client came by TLS.
+    if (request.client.scheme === 'https') return service.handle(request);
     if (authority === '') return problem(400, 'this port speaks TLS, and no Host says where');
     // Nobody is sent to a host that is not ours (RFC 9110 §7.4).
     if (!servesAuthority(authority)) return problem(421, 'no certificate for that authority');

@@ -34,7 +34,7 @@ export interface ServerOptions {
   /** Answers TRACE (RFC 9110 §9.3.8); default false: 405. */
   readonly allowTrace?: boolean;
   /** Certificates, and TLS on the port besides clear text (RFC 9110 §4.2.2). */
-  readonly tls?: TlsOptions;
+  readonly tls?: TlsOptions | false | undefined;
   /**
    * Proxies whose `Forwarded` or `X-Forwarded-*` says whom they ask for: addresses, blocks such as
    * `10.0.0.0/8`, `loopback`, `private`. See `request.client`.
@@ -149,7 +149,8 @@ export class Server {
     this.#options = options;
     this.#limits = limitsFrom(options.limits);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
-    this.#contexts = options.tls && new TlsContexts(options.tls);
+    const { tls } = options;
+    this.#contexts = tls === undefined || tls === false ? undefined : new TlsContexts(tls);
     this.#manager = new ConnectionManager(this.#limits, {
       ...this.#protocols(),
       lost: (address, reason, error) => {
@@ -181,7 +182,7 @@ export class Server {
       throw error;
     }
     this.#host = where.host ?? '';
-    if (this.#options.tls?.watch === true) {
+    if (this.#contexts?.options.watch === true) {
       this.#acceptor?.watch((error) => this.#failed(error, undefined));
     }
     return this;
@@ -205,7 +206,7 @@ export class Server {
     if (typeof address === 'string') return `unix:${address}`;
     const everywhere = ['', '::', '0.0.0.0'].includes(this.#host);
     const host = everywhere ? 'localhost' : this.#host;
-    const { tls } = this.#options;
+    const tls = this.#contexts?.options;
     const scheme = tls === undefined || tls.clearText === 'serve' ? 'http' : 'https';
     return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
   }
@@ -235,7 +236,8 @@ export class Server {
   }
 
   get #tls(): TlsControl {
-    if (this.#acceptor === undefined) throw new Error('this server has no tls, or does not listen');
+    if (this.#contexts === undefined) throw new Error('this server has no tls');
+    if (this.#acceptor === undefined) throw new Error('this server does not listen yet');
     return this.#acceptor;
   }
 
@@ -335,7 +337,8 @@ export class Server {
   }
 
   #protocols(): Protocols {
-    const { onError, onRefusal, authorities, allowTrace, trustedProxies, tls } = this.#options;
+    const { onError, onRefusal, authorities, allowTrace, trustedProxies } = this.#options;
+    const tls = this.#contexts?.options;
     return protocols({
       service: this.#service,
       limits: this.#limits,
@@ -414,7 +417,7 @@ export class Server {
 
 function forwardersOf(proxies: ServerOptions['trustedProxies']): Forwarders | undefined {
   if (proxies === undefined) return undefined;
-  if ('write' in proxies) {
+  if (typeof proxies === 'object' && proxies !== null && 'write' in proxies) {
     const { write, addresses } = proxies;
     if (write !== 'forwarded' && write !== 'x-forwarded') {
       throw new TypeError("trustedProxies.write is 'forwarded' or 'x-forwarded'");

@@ -11,7 +11,9 @@ import type { Socket } from 'node:net';
 import { Server, TLSSocket, type SecureContext } from 'node:tls';
 import type { ClientCertificate, TlsFacts } from '../protocol.ts';
 import type { CertificateEntry } from '../tls/certificate-entry.ts';
-import type { CertificateSet, TlsContexts } from '../tls/contexts.ts';
+import {
+  TICKET_KEY_BYTES, checkTicketKey, type CertificateSet, type TlsContexts,
+} from '../tls/contexts.ts';
 
 /** Why a handshake came to nothing, as counters name it. */
 export type HandshakeFailure =
@@ -32,7 +34,6 @@ export interface TlsAcceptorHost<Arrival> {
 /** A ticket is good for so long, and so is the key that it was made with (RFC 9325 §3.4). */
 const TICKET_KEY_MS = 12 * 60 * 60 * 1000;
 const WATCH_MS = 5000;
-const TICKET_KEY_BYTES = 48;
 const TIMER_MAX_MS = 0x7fff_ffff;
 
 type SelectContext = (
@@ -56,6 +57,8 @@ export class TlsAcceptor<Arrival> {
   readonly #arrivals = new Map<string, Arrival>();
   /** By what sockets were known whose names were refused. */
   readonly #refused = new WeakMap<TLSSocket, string>();
+  /** The certificate that each handshake was made with, where its client named a server. */
+  readonly #chosen = new WeakMap<TLSSocket, CertificateEntry>();
   /** Keys that were handed in are for whoever did so to change. */
   readonly #rotates: boolean;
   #ticketKey: Buffer;
@@ -69,7 +72,7 @@ export class TlsAcceptor<Arrival> {
     this.#rotates = ticketKey === undefined;
     this.#ticketKey = Buffer.from(ticketKey ?? randomBytes(TICKET_KEY_BYTES));
     this.#rotateAt = Date.now() + TICKET_KEY_MS;
-    this.#server = this.#makeServer(this.#arrivalOf);
+    this.#server = this.#makeServer(contexts.current, this.#arrivalOf);
   }
 
   /** Begins a handshake on a socket whose first octets are still to be read. */
@@ -80,7 +83,7 @@ export class TlsAcceptor<Arrival> {
     socket.allowHalfOpen = false;
     if (key === '') {
       // A Unix socket has no address to be known by: it gets a server of its own.
-      this.#makeServer(() => arrival).emit('connection', socket);
+      this.#makeServer(this.#contexts.current, () => arrival).emit('connection', socket);
       return;
     }
     this.#arrivals.set(key, arrival);
@@ -92,6 +95,7 @@ export class TlsAcceptor<Arrival> {
 
   /** Session tickets are made and read with another key from here on. */
   setTicketKey(key: Uint8Array = randomBytes(TICKET_KEY_BYTES)): void {
+    checkTicketKey(key, 'a ticket key');
     this.#ticketKey = Buffer.from(key);
     this.#server.setTicketKeys(this.#ticketKey);
     this.#rotateAt = Date.now() + TICKET_KEY_MS;
@@ -99,9 +103,10 @@ export class TlsAcceptor<Arrival> {
 
   /** Loads the files anew; throws, and changes nothing, where one is bad. */
   reload(): void {
-    this.#contexts.reload();
+    const next = this.#contexts.load();
     // In place of setSecureContext: handshakes that have begun go on with what they began with.
-    this.#server = this.#makeServer(this.#arrivalOf);
+    this.#server = this.#makeServer(next, this.#arrivalOf);
+    this.#contexts.current = next;
   }
 
   /** Whether a redirect to https would come to a certificate for that authority. */
@@ -137,8 +142,9 @@ export class TlsAcceptor<Arrival> {
   };
 
   /** Handshakes by the certificates of now. */
-  #makeServer(arrivalOf: (socket: TLSSocket) => Arrival | undefined): Server {
-    const { current: set } = this.#contexts;
+  #makeServer(
+    set: CertificateSet, arrivalOf: (socket: TLSSocket) => Arrival | undefined,
+  ): Server {
     const selectContext = this.#selectContext;
     const server = new Server({
       ...set.first.contextOptions,
@@ -169,6 +175,7 @@ export class TlsAcceptor<Arrival> {
   readonly #selectContext: SelectContext = (set, socket, name, done) => {
     const entry = set.select(name);
     if (entry !== undefined) {
+      if (socket instanceof TLSSocket) this.#chosen.set(socket, entry);
       done(null, entry.context);
       return;
     }
@@ -186,8 +193,19 @@ export class TlsAcceptor<Arrival> {
       this.#host.failed(arrival, 'no name', new UnknownNameError(NO_NAME));
       return;
     }
+    // Where SNICallback did not run, the handshake was the first certificate's. A client can name
+    // another one in its second ClientHello, whose policy nobody has looked at (RFC 8446 §4.1.2).
+    const used = this.#chosen.get(socket) ?? set.first;
+    if (used !== entry && (!socket.isSessionReused() || entry.clientCertificates !== undefined)) {
+      abandon(socket);
+      const message = 'the server name changed within the handshake (RFC 8446 §4.1.2)';
+      this.#host.failed(arrival, 'no name', new Error(message));
+      return;
+    }
     if (entry.clientCertificates === 'require' && !socket.authorized) {
-      const cause = socket.authorizationError?.toString() ?? 'none was shown';
+      const cause = socket.getPeerX509Certificate() === undefined
+        ? 'none was shown'
+        : String(socket.authorizationError);
       abandon(socket);
       this.#host.failed(arrival, 'no certificate', new Error(`the client's certificate: ${cause}`));
       return;

@@ -99,7 +99,10 @@ function isAddressOf(certificate: X509Certificate, host: string): boolean {
 }
 
 function read(pem: Pem, where: string): string {
-  if (typeof pem === 'string') return pem;
+  if (typeof pem === 'string') {
+    if (pem.includes('-----BEGIN')) return pem;
+    throw new Error(`${where} is no PEM text: for a file, give { file: path }`);
+  }
   if (pem instanceof Uint8Array) return Buffer.from(pem).toString('latin1');
   if (typeof pem?.file !== 'string') {
     throw new TypeError(`${where} is PEM text, octets of it, or { file: path }`);
@@ -142,9 +145,13 @@ function matching(
     const secret = createPrivateKey(passphrase === undefined ? key : { key, passphrase });
     fits = certificate.checkPrivateKey(secret);
   } catch (cause) {
+    const encrypted = key.includes('ENCRYPTED') && passphrase === undefined;
+    if (encrypted) throw new Error(`${where}.key is encrypted: give passphrase`, { cause });
     const hint = passphrase === undefined ? '' : ', or the passphrase is another';
     throw new Error(`${where}.key is no private key in PEM${hint}`, { cause });
   }
-  if (!fits) throw new Error(`${where}.key is not the key of ${where}.cert`);
+  if (!fits) {
+    throw new Error(`${where}.key is not the key of ${where}.cert, or of its first certificate`);
+  }
   return certificate;
 }

@@ -7,7 +7,7 @@
  */
 import { CertificateEntry } from './certificate-entry.ts';
 import type { CertificateOptions, Pem, TlsOptions } from './options.ts';
-import { canonicalName, hostOf } from './server-name.ts';
+import { canonicalName, hostOf, isServerName } from './server-name.ts';
 
 /** Answers remembered: a server is asked for few names, an attacker asks for many. */
 const KNOWN_MAX = 1000;
@@ -39,6 +39,8 @@ export class CertificateSet {
    */
   serves(entry: CertificateEntry, authority: string): boolean {
     if (authority === '') return true;
+    // Who decodes it would come to another name (RFC 3986 §6.2.2.2).
+    if (authority.includes('%')) return false;
     const best = this.#covering(hostOf(authority));
     return best === undefined ? entry.coversAddress(authority) : best === entry;
   }
@@ -56,27 +58,19 @@ export class CertificateSet {
 
 export class TlsContexts {
   readonly options: TlsOptions;
-  #current: CertificateSet;
+  /** What handshakes begin with from here on. */
+  current: CertificateSet;
 
   /** Throws a TypeError for options that cannot be, an Error for certificates that are bad. */
   constructor(options: TlsOptions) {
     checkOptions(options);
     this.options = options;
-    this.#current = this.#load();
-  }
-
-  get current(): CertificateSet {
-    return this.#current;
+    this.current = this.load();
   }
 
   /** Whether any client is asked for a certificate. */
   get asksClients(): boolean {
     return certificatesOf(this.options).some((one) => one.clientCertificates !== undefined);
-  }
-
-  /** Loads all files anew. Where one is bad, throws, and what was loaded before stays. */
-  reload(): void {
-    this.#current = this.#load();
   }
 
   /** The files that certificates and keys come from. */
@@ -86,11 +80,13 @@ export class TlsContexts {
       .flatMap((pem) => (isFile(pem) ? [pem.file] : []));
   }
 
-  #load(): CertificateSet {
+  /** Loads all files. Throws where one is bad. */
+  load(): CertificateSet {
     const { minVersion = 'TLSv1.2', unknownNames } = this.options;
     const common = { minVersion, resumes: !this.asksClients };
     const entries = certificatesOf(this.options).map((one, index) =>
       new CertificateEntry(one, common, `tls.certificates[${index}]`));
+    checkTogether(entries);
     return new CertificateSet(entries, unknownNames === 'refuse');
   }
 }
@@ -105,6 +101,25 @@ function certificatesOf({ certificates }: TlsOptions): readonly CertificateOptio
     : [certificates as CertificateOptions];
 }
 
+/** What entries must not be beside each other. */
+function checkTogether(entries: readonly CertificateEntry[]): void {
+  const seen = new Set<string>();
+  for (const [index, entry] of entries.entries()) {
+    const kind = entry.certificate.publicKey.asymmetricKeyType;
+    const firstKind = entries[0]?.certificate.publicKey.asymmetricKeyType;
+    if (kind !== firstKind) {
+      throw new Error(
+        `tls.certificates[${index}] has a key of another kind (${kind}) than the first ` +
+          `(${firstKind}): Node would show the first to clients of the other; use one kind`,
+      );
+    }
+    if (entry.names.length > 0 && entry.names.every((name) => seen.has(name))) {
+      throw new Error(`tls.certificates[${index}] never answers: those before it have its names`);
+    }
+    for (const name of entry.names) seen.add(name);
+  }
+}
+
 const NAMES = [
   'certificates', 'minVersion', 'unknownNames', 'clearText', 'ticketKey', 'watch',
 ];
@@ -113,27 +128,68 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   unknownNames: ['default', 'refuse'],
   clearText: ['redirect', 'serve', 'refuse'],
 };
-const TICKET_KEY_BYTES = 48;
+const ENTRY_NAMES = [
+  'cert', 'key', 'passphrase', 'names', 'clientCertificates',
+  // What a development certificate tells besides.
+  'authority', 'created', 'trustHint', 'remarks',
+];
+export const TICKET_KEY_BYTES = 48;
 
 function checkOptions(options: TlsOptions): void {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError('tls is an object, such as { certificates: { cert, key } }');
   }
-  const unknown = Object.keys(options).find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) {
-    throw new TypeError(`tls knows no ${unknown}; it knows ${NAMES.join(', ')}`);
+  if ('cert' in options) {
+    throw new TypeError('tls has its certificate in certificates: { certificates: { cert, key } }');
   }
+  knowsOnly(options, NAMES, 'tls');
   const certificates: readonly unknown[] = certificatesOf(options);
   if (certificates.length === 0 || certificates.some((one) => typeof one !== 'object' || !one)) {
     throw new TypeError('tls.certificates is { cert, key }, or several of them');
+  }
+  for (const [index, one] of certificatesOf(options).entries()) {
+    checkEntry(one, `tls.certificates[${index}]`);
+  }
+  const asks = certificatesOf(options).some(({ clientCertificates }) =>
+    clientCertificates !== undefined && clientCertificates.mode !== 'request');
+  if (asks && options.clearText === 'serve') {
+    throw new TypeError(
+      'tls.clearText "serve" would go round clientCertificates: they are shown by TLS alone',
+    );
   }
   for (const [name, allowed] of Object.entries(CHOICES)) {
     const value = options[name as keyof TlsOptions];
     if (value === undefined || allowed.includes(value as string)) continue;
     throw new TypeError(`tls.${name} is ${allowed.join(' or ')}, not ${JSON.stringify(value)}`);
   }
-  const { ticketKey } = options;
-  if (ticketKey !== undefined && ticketKey?.length !== TICKET_KEY_BYTES) {
-    throw new TypeError(`tls.ticketKey has ${TICKET_KEY_BYTES} random octets`);
+  const { ticketKey, watch = false } = options;
+  if (ticketKey !== undefined) checkTicketKey(ticketKey, 'tls.ticketKey');
+  if (typeof watch !== 'boolean') throw new TypeError('tls.watch is true or false');
+}
+
+/** Throws a TypeError for what is no key of tickets; `what` names it. */
+export function checkTicketKey(key: unknown, what: string): void {
+  if (key instanceof Uint8Array && key.length === TICKET_KEY_BYTES) return;
+  throw new TypeError(`${what} has ${TICKET_KEY_BYTES} random octets`);
+}
+
+function checkEntry(entry: CertificateOptions, where: string): void {
+  knowsOnly(entry, ENTRY_NAMES, where);
+  const { names, clientCertificates } = entry;
+  const areNames = Array.isArray(names) && names.length > 0 && names.every(isServerName);
+  if (names !== undefined && !areNames) {
+    throw new TypeError(`${where}.names are names such as ['example.com', '*.example.com']`);
   }
+  if (clientCertificates === undefined) return;
+  if (typeof clientCertificates !== 'object' || clientCertificates === null) {
+    throw new TypeError(`${where}.clientCertificates is { ca, mode }`);
+  }
+  knowsOnly(clientCertificates, ['ca', 'mode'], `${where}.clientCertificates`);
+}
+
+/** A typo in what guards a server must not be a server without a guard. */
+function knowsOnly(object: object, names: readonly string[], where: string): void {
+  const unknown = Object.keys(object).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new TypeError(`${where} knows no ${unknown}; it knows ${names.join(', ')}`);
 }

@@ -33,3 +33,13 @@ export function dnsNames(subjectAltName: string | undefined): string[] {
     .filter((entry) => entry.startsWith('DNS:'))
     .map((entry) => canonicalName(entry.slice('DNS:'.length)));
 }
+
+const LABEL = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/i;
+
+/** Whether a program means a server name: `example.com`, `*.example.com`; no port, no scheme. */
+export function isServerName(name: unknown): boolean {
+  if (typeof name !== 'string') return false;
+  const [first, ...others] = canonicalName(name).split('.');
+  const isFirst = first === '*' ? others.length > 0 : LABEL.test(first as string);
+  return isFirst && others.every((label) => LABEL.test(label));
+}

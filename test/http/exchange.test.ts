@@ -260,7 +260,7 @@ describe('E6 a name that the certificate does not serve (RFC 9110 §7.4)', () =>
       return OK;
     }, { parts: { authority: 'c.example', peer } });
     expect(problemOf(ran))
-      .toEqual([421, 'this server does not answer for that authority (RFC 9110 §7.4)']);
+      .toEqual([421, 'the certificate of this connection has not that name (RFC 9110 §7.4)']);
     expect([calls, ran.told]).toEqual([0, []]);
   });
 });

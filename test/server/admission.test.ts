@@ -297,23 +297,26 @@ describe('E1 deadlines, whatever the progress', () => {
 });
 
 describe('making room', () => {
-  test('the one that has been silent longest goes; none in a handshake', async () => {
+  test('the one that has been silent longest goes, then the oldest handshake', async () => {
     const { admission, arrived, lost } = await admitting();
     const [begun, first, second] = await arrived(BEGUN, '', '');
     await eventually(() => admission.size === 3, 'all have come');
     expect(admission.evict(0)).toBe(true);
     await first?.sawEnd();
     expect([second?.ended, admission.size]).toEqual([false, 2]);
-    expect([admission.evict(0), admission.evict(0)]).toEqual([true, false]);
+    expect([admission.evict(0), admission.evict(1000)]).toEqual([true, false]);
     expect([begun?.ended, admission.size]).toEqual([false, 1]);
-    expect(lost).toEqual([1, 2].map(() => ['127.0.0.1', undefined, undefined]));
+    expect([admission.evict(0), admission.evict(0), admission.size]).toEqual([true, false, 0]);
+    expect(lost.map(([, reason]) => reason)).toEqual([undefined, undefined, 'handshakes crowded']);
   });
 });
 
 describe('shutdown', () => {
-  const limits = { firstOctetMs: 10_000, drainIdleMs: 500, tlsHandshakeMs: 10_000 };
+  const limits = {
+    firstOctetMs: 10_000, drainIdleMs: 500, tlsHandshakeMs: 10_000, drainMs: 8000,
+  };
 
-  test('who is silent has drainIdleMs; a handshake has its time', async () => {
+  test('who is silent has drainIdleMs; a handshake half of drainMs', async () => {
     const { admission, arrived, tick, lost } = await admitting({ limits });
     await arrived('', BEGUN);
     await eventually(() => admission.size === 2, 'both have come');
@@ -322,7 +325,7 @@ describe('shutdown', () => {
     expect(admission.size).toBe(2);
     tick(1);
     expect([admission.size, lost.map(([, reason]) => reason)]).toEqual([1, ['silent']]);
-    tick(9499);
+    tick(3499);
     expect(admission.size).toBe(1);
     tick(1);
     expect(admission.size).toBe(0);

@@ -8,7 +8,7 @@ import type { ConnectionTransport, ProtocolFactory } from '../../src/protocol.ts
 import { protocols, type ProtocolsOptions } from '../../src/server/protocols.ts';
 import { MemoryTransport } from '../../src/testing/index.ts';
 import { answers, type Answer } from '../support/http1.ts';
-import { framesOf, settings } from '../support/http2.ts';
+import { answersIn, fieldsOf, framesOf, headers, settings } from '../support/http2.ts';
 import { securePeer } from '../support/requests.ts';
 
 interface Told {
@@ -131,10 +131,13 @@ describe('clear text that is redirected (RFC 9110 §15.4.9)', () => {
     expect(calls).toBe(0);
   });
 
-  test('HTTP/2 by its preface is refused: nobody can be redirected (RFC 9113 §3.4)', async () => {
-    const transport = await sendingInClear(making({ clearText: 'redirect' }).clear, OPENING);
-    expect(transport.take()).toMatch(/^HTTP\/1\.1 (400|505) /);
-    expect(transport.ended).toBe(true);
+  test('HTTP/2 by its preface too (RFC 9113 §3.3)', async () => {
+    const { clear } = making({ clearText: 'redirect', servesAuthority: () => true });
+    const asked = headers(1, fieldsOf('GET', '/x'));
+    const transport = await sendingInClear(clear, Buffer.concat([OPENING, asked]));
+    const answer = answersIn(framesOf(transport.takeBytes()))[1]!;
+    expect(answer.status).toBe(308);
+    expect(answer.fields).toContainEqual(['location', 'https://a/x']);
   });
 });
 

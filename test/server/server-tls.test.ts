@@ -393,8 +393,11 @@ describe('E14 certificates and keys while it runs', () => {
 
   test('without tls, or before it listens, there is nothing to change', async () => {
     const without = await serve(hello);
-    for (const server of [without, createServer(hello, { tls: BOTH })]) {
-      const message = 'this server has no tls, or does not listen';
+    const cases = [
+      [without, 'this server has no tls'],
+      [createServer(hello, { tls: BOTH }), 'this server does not listen yet'],
+    ] as const;
+    for (const [server, message] of cases) {
       expect(() => server.reloadCertificates()).toThrow(message);
       expect(() => server.setTicketKey()).toThrow(message);
     }

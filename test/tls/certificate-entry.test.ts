@@ -46,17 +46,17 @@ describe('where PEM comes from', () => {
 describe('what is refused', () => {
   const WHERE = 'tls.certificates[3]';
   const faults: [string, Partial<CertificateOptions>, string][] = [
-    ['no certificate', { cert: 'hello' }, `${WHERE}.cert is no certificate in PEM`],
-    ['an empty certificate', { cert: '' }, `${WHERE}.cert is no certificate in PEM`],
+    ['a path as text', { cert: 'a.crt' }, `${WHERE}.cert is no PEM text: for a file, give { file`],
+    ['an empty certificate', { cert: '' }, `${WHERE}.cert is no PEM text`],
     ['a key in its place', { cert: LEAF.key }, `${WHERE}.cert is no certificate in PEM`],
-    ['no key', { key: 'hello' }, `${WHERE}.key is no private key in PEM`],
+    ['no key', { key: 'hello' }, `${WHERE}.key is no PEM text`],
     ['a certificate in its place', { key: LEAF.cert }, `${WHERE}.key is no private key in PEM`],
     ['the key of another', { key: OTHER.key }, `${WHERE}.key is not the key of ${WHERE}.cert`],
-    ['an encrypted key alone', { key: encrypted('s') }, `${WHERE}.key is no private key in PEM`],
+    ['an encrypted key alone', { key: encrypted('s') }, 'key is encrypted: give passphrase'],
     ['another passphrase', { key: encrypted('s'), passphrase: 'x' }, 'the passphrase is another'],
     ['a broken chain', { cert: `${LEAF.cert}-----BEGIN CERTIFICATE-----\nAA\n` }, `${WHERE}: `],
     ['no authority for clients', { clientCertificates: { ca: 'hello' } },
-      `${WHERE}.clientCertificates.ca is no certificate in PEM`],
+      `${WHERE}.clientCertificates.ca is no PEM text`],
     ['a policy that is none',
       { clientCertificates: { ca: CLIENTS.cert, mode: 'required' as never } },
       `${WHERE}.clientCertificates.mode is require or request, not "required"`],

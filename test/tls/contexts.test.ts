@@ -89,7 +89,9 @@ describe('E6 what a connection may be asked for (RFC 9110 §7.4)', () => {
   });
 
   test('of two certificates that share a name, the one that answers for it', () => {
-    const sharing = setOf(leafFor('a.example.com', 'b.example.com'), leafFor('b.example.com'));
+    const sharing = setOf(
+      leafFor('a.example.com', 'b.example.com'), leafFor('b.example.com', 'c.example.com'),
+    );
     const [first, second] = sharing.entries as [never, never];
     expect([sharing.serves(first, 'b.example.com'), sharing.serves(second, 'b.example.com')])
       .toEqual([true, false]);
@@ -122,7 +124,7 @@ describe('E14 loading anew', () => {
     const { contexts, put } = await files();
     const before = contexts.current;
     put(ORG);
-    contexts.reload();
+    contexts.current = contexts.load();
     expect(contexts.current.first.names).toEqual(['example.org', 'shop.example.org']);
     expect(before.first.names).toEqual(['www.example.com']);
   });
@@ -137,7 +139,7 @@ describe('E14 loading anew', () => {
     const { contexts, ...at } = await files();
     const before = contexts.current;
     damage(at);
-    expect(() => contexts.reload()).toThrow(message);
+    expect(() => contexts.load()).toThrow(message);
     expect(contexts.current).toBe(before);
   });
 
@@ -154,10 +156,43 @@ describe('E14 loading anew', () => {
   });
 });
 
+describe('what cannot be together', () => {
+  test('a certificate whose names others have before it', () => {
+    expect(() => setOf(WILD, EXACT, ORG, leafFor('example.org')))
+      .toThrow('tls.certificates[3] never answers: those before it have its names');
+  });
+
+  test('a policy for clients, and clear text that goes round it', () => {
+    const guarded = { ...EXACT, clientCertificates: { ca: CLIENTS.cert } };
+    expect(() => new TlsContexts({ certificates: guarded, clearText: 'serve' }))
+      .toThrow('would go round clientCertificates');
+    const clientCertificates = { ca: CLIENTS.cert, mode: 'request' as const };
+    const asked = { ...EXACT, clientCertificates };
+    expect(() => new TlsContexts({ certificates: asked, clearText: 'serve' })).not.toThrow();
+  });
+
+  test('an authority that is not plain has no certificate (RFC 3986 §6.2.2.2)', () => {
+    const set = setOf(WILD);
+    expect(set.serves(set.first, '%73ecret.example.com')).toBe(false);
+  });
+});
+
 describe('what cannot be', () => {
   const certificates = EXACT;
   const mistakes: [string, unknown, string][] = [
     ['no object', 'cert.pem', 'tls is an object, such as { certificates: { cert, key } }'],
+    ['its certificate beside', { cert: '', key: '' }, 'tls has its certificate in certificates'],
+    ['a guard misspelt', { certificates: { ...EXACT, clientCertificate: {} } },
+      'tls.certificates[0] knows no clientCertificate; it knows cert, key'],
+    ['Node\'s own words', { certificates: { ...EXACT, requestCert: true } }, 'no requestCert'],
+    ['a policy misspelt',
+      { certificates: { ...EXACT, clientCertificates: { ca: CLIENTS.cert, modes: 'request' } } },
+      'tls.certificates[0].clientCertificates knows no modes; it knows ca, mode'],
+    ['names as text', { certificates: { ...EXACT, names: 'a.test' } }, 'names are names such as'],
+    ['a name with a port', { certificates: { ...EXACT, names: ['a.test:443'] } }, 'are names'],
+    ['a wildcard alone', { certificates: { ...EXACT, names: ['*'] } }, 'names are names such as'],
+    ['a ticket key of text', { certificates: EXACT, ticketKey: 'x'.repeat(48) }, '48 random'],
+    ['watch as a word', { certificates: EXACT, watch: 'yes' }, 'tls.watch is true or false'],
     ['null', null, 'tls is an object'],
     ['an unknown name', { certificates, ciphers: 'ALL' }, 'tls knows no ciphers; it knows'],
     ['no certificates', {}, 'tls.certificates is { cert, key }, or several of them'],
