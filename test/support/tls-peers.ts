@@ -85,8 +85,12 @@ export interface SecureOptions extends Omit<ServerOptions, 'tls'> {
 /** A server of TLS and clear text on one port, closed with its test. */
 export function serveTls(options: SecureOptions = {}): Promise<Server> {
   const { certificates = COMMON, tls, handler = tell, target, ...rest } = options;
+  // What clients show certificates for is not served in clear text.
+  const all: readonly CertificateOptions[] = [certificates].flat();
+  const guarded = all.some(({ clientCertificates }) => clientCertificates !== undefined);
+  const clearText = guarded ? 'redirect' : 'serve';
   return serve(
-    handler, { ...rest, tls: { clearText: 'serve', ...tls, certificates } },
+    handler, { ...rest, tls: { clearText, ...tls, certificates } },
     target ?? { host: HOST },
   );
 }
