@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CertificateEntry } from '../../src/tls/certificate-entry.ts';
 import type { CertificateOptions } from '../../src/tls/options.ts';
-import { CLIENTS, leafFor } from '../support/certificates.ts';
+import { AUTHORITY, CLIENTS, leafFor } from '../support/certificates.ts';
 import { temporaryDirectory } from '../support/sockets.ts';
 
 const LEAF = leafFor('example.com', '*.example.com', '127.0.0.1', '::1');
@@ -49,6 +49,7 @@ describe('what is refused', () => {
     ['a path as text', { cert: 'a.crt' }, `${WHERE}.cert is no PEM text: for a file, give { file`],
     ['an empty certificate', { cert: '' }, `${WHERE}.cert is no PEM text`],
     ['a key in its place', { cert: LEAF.key }, `${WHERE}.cert is no certificate in PEM`],
+    ['no name', { ...AUTHORITY }, `${WHERE}.cert tells no name that it is for: give names`],
     ['no key', { key: 'hello' }, `${WHERE}.key is no PEM text`],
     ['a certificate in its place', { key: LEAF.cert }, `${WHERE}.key is no private key in PEM`],
     ['the key of another', { key: OTHER.key }, `${WHERE}.key is not the key of ${WHERE}.cert`],

@@ -1,10 +1,12 @@
 /** The certificates of a server: which one answers, what may be asked for, loading them anew. */
+import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { issueLeaf } from '../../src/tls/certificate.ts';
 import { CertificateSet, TlsContexts } from '../../src/tls/contexts.ts';
 import type { TlsOptions } from '../../src/tls/options.ts';
-import { CLIENTS, leafFor } from '../support/certificates.ts';
+import { AUTHORITY, CLIENTS, leafFor } from '../support/certificates.ts';
 import { temporaryDirectory } from '../support/sockets.ts';
 
 const EXACT = leafFor('www.example.com');
@@ -162,6 +164,14 @@ describe('what cannot be together', () => {
       .toThrow('tls.certificates[3] never answers: those before it have its names');
   });
 
+  test('keys of two kinds: Node would show the first to clients of the other', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const other = issueLeaf(AUTHORITY, { names: ['rsa.example.org'], privateKey });
+    expect(() => setOf(EXACT, other))
+      .toThrow('tls.certificates[1] has a key of another kind (rsa) than the first (ec)');
+    expect(setOf(other).first.names).toEqual(['rsa.example.org']);
+  });
+
   test('a policy for clients, and clear text that goes round it', () => {
     const guarded = { ...EXACT, clientCertificates: { ca: CLIENTS.cert } };
     expect(() => new TlsContexts({ certificates: guarded, clearText: 'serve' }))
@@ -192,6 +202,8 @@ describe('what cannot be', () => {
     ['a name with a port', { certificates: { ...EXACT, names: ['a.test:443'] } }, 'are names'],
     ['a wildcard alone', { certificates: { ...EXACT, names: ['*'] } }, 'names are names such as'],
     ['a ticket key of text', { certificates: EXACT, ticketKey: 'x'.repeat(48) }, '48 random'],
+    ['a policy of nothing', { certificates: { ...EXACT, clientCertificates: null } },
+      'tls.certificates[0].clientCertificates is { ca, mode }'],
     ['watch as a word', { certificates: EXACT, watch: 'yes' }, 'tls.watch is true or false'],
     ['null', null, 'tls is an object'],
     ['an unknown name', { certificates, ciphers: 'ALL' }, 'tls knows no ciphers; it knows'],

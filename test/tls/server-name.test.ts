@@ -1,6 +1,8 @@
 /** Names of servers: how they are compared (RFC 9525 §6, RFC 6066 §3). */
 import { describe, expect, test } from 'vitest';
-import { canonicalName, covers, dnsNames, hostOf } from '../../src/tls/server-name.ts';
+import {
+  canonicalName, covers, dnsNames, hostOf, isServerName,
+} from '../../src/tls/server-name.ts';
 
 describe('E7 the one form of a name', () => {
   const forms: [string, string][] = [
@@ -77,4 +79,14 @@ describe('DNS names among alternative names (RFC 5280 §4.2.1.6)', () => {
   test.each(texts)('%j: %j', (text, names) => {
     expect(dnsNames(text)).toEqual(names);
   });
+});
+
+describe('names that a program gives', () => {
+  test.each(['localhost', 'a.test', '*.a.test', 'A.Test.', 'x-1.a_b.test', 'xn--mnchen-3ya.de'])(
+    '%j is one', (name) => expect(isServerName(name)).toBe(true));
+
+  test.each([
+    '', '.', '*', 'a..test', '*.*.test', 'a.*.test', 'a.test:443', 'https://a.test', 'a b',
+    '-a.test', 'm\u00fcnchen.de', 1, undefined,
+  ])('%j is none', (name) => expect(isServerName(name)).toBe(false));
 });
