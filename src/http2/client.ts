@@ -291,12 +291,12 @@ class ClientStream extends Http2Stream implements BodyDemand {
   /** The head of a response (§8.3.2), interim or final. */
   receiveHead(list: FieldList, endStream: boolean): void {
     this.begun = true;
+    const section = responseSection(list);
+    if (typeof section === 'string') return this.malformed(section);
     if (list.isOver) {
       const error = new Error('fields of an answer are over fieldSectionBytes (RFC 9113 §10.5.1)');
       return this.host.reset(this, CANCEL, error, false);
     }
-    const section = responseSection(list);
-    if (typeof section === 'string') return this.malformed(section);
     const status = Number(section.status);
     this.act(RECV_HEADERS);
     if (status < 200) {
