@@ -7,6 +7,8 @@
 import { Bench } from 'tinybench';
 import * as http1Protocol from './http1/protocol.ts';
 import * as http1RequestParser from './http1/request-parser.ts';
+import * as websocketFrameParser from './websocket/frame-parser.ts';
+import * as websocketMask from './websocket/mask.ts';
 
 /** A bench adds its tasks; a task named `X / peer` is set beside the task `X`. */
 interface Area {
@@ -16,6 +18,8 @@ interface Area {
 const AREAS: Readonly<Record<string, Area>> = {
   'http1/request-parser': http1RequestParser,
   'http1/protocol': http1Protocol,
+  'websocket/mask': websocketMask,
+  'websocket/frame-parser': websocketFrameParser,
 };
 
 const wanted = process.argv.slice(2);
