@@ -9,7 +9,7 @@
  * names, and so on while those named are in the list. Elements are also found from the right. A
  * quote that a client leaves open spoils its own element, and none that a proxy appends.
  *
- * Not for Via, and not for a PROXY header (server/proxy-protocol.ts). Called by programs.
+ * Not for Via, and not for a PROXY header (server/proxy-protocol.ts). Called by request.ts.
  */
 import { FIELD_VALUE, decimal, isAll, isToken } from '../bytes/ascii.ts';
 import type { Peer } from '../protocol.ts';

@@ -16,10 +16,9 @@ import {
   SETTINGS_INITIAL_WINDOW_SIZE, SETTINGS_MAX_CONCURRENT_STREAMS, STREAM_ID_MAX, errorName,
 } from './frame.ts';
 import type { RequestParts } from './exchange.ts';
-import { markOf } from './field-marks.ts';
+import { CONNECTION_FIELDS, markOf } from './field-marks.ts';
 import { requestSection, responseSection, type Section } from './header-block.ts';
 import { FieldList } from './hpack/index.ts';
-import { CONNECTION_FIELDS } from './outbound.ts';
 import { requestParts } from './request-rules.ts';
 import { Http2Stream } from './stream.ts';
 import {

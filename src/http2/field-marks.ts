@@ -29,15 +29,18 @@ const BAD_VALUE = 17;
 const CONNECTION_SPECIFIC = 18;
 const BAD_TE = 19;
 
-/** Names with a meaning here. Connection-specific ones are nothing of HTTP/2's (§8.2.2). */
+/** Connection-specific fields are another version's, and nothing of HTTP/2's (§8.2.2). */
+export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+  'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade',
+]);
+
+/** Names with a meaning here. */
 const NAMES: ReadonlyMap<string, number> = new Map([
   [':method', METHOD], [':scheme', SCHEME], [':authority', AUTHORITY], [':path', PATH],
   [':protocol', PROTOCOL], [':status', STATUS],
   ['host', HOST], ['content-length', CONTENT_LENGTH], ['expect', EXPECT],
   ['priority', PRIORITY_FIELD], ['cookie', COOKIE], ['te', BAD_TE],
-  ['connection', CONNECTION_SPECIFIC], ['proxy-connection', CONNECTION_SPECIFIC],
-  ['keep-alive', CONNECTION_SPECIFIC], ['transfer-encoding', CONNECTION_SPECIFIC],
-  ['upgrade', CONNECTION_SPECIFIC],
+  ...[...CONNECTION_FIELDS].map((name) => [name, CONNECTION_SPECIFIC] as const),
 ]);
 
 /** The mark of a field. */

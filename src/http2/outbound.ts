@@ -9,6 +9,7 @@ import { Slab } from '../bytes/slab.ts';
 import type { Fields } from '../http/fields.ts';
 import { permittedTrailers } from '../http/trailers.ts';
 import type { Transport } from '../protocol.ts';
+import { CONNECTION_FIELDS } from './field-marks.ts';
 import { SendWindow } from './flow-control.ts';
 import { DEFAULT_WINDOW } from './frame.ts';
 import { writeDataHeader, writeHeaders, writePushPromise } from './frame-writer.ts';
@@ -24,11 +25,6 @@ const TEXT_BYTES = 16 * 1024;
 const SLAB_BYTES = 64 * 1024;
 /** Answers to frames that may pile up while output stands, before we stop to read them. */
 const BEYOND_BYTES = 64 * 1024;
-
-/** Connection-specific fields are another version's (RFC 9113 §8.2.2); a handler's are dropped. */
-export const CONNECTION_FIELDS = new Set([
-  'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade',
-]);
 
 /** Fields as they go into blocks, remembered on them. */
 export class BlockFields {
@@ -46,6 +42,7 @@ export class BlockFields {
       throw new TypeError(`content-length "${length}" is no count of octets (RFC 9110 §8.6)`);
     }
     for (const [name, value] of fields) {
+      // Of a handler's fields, what is another version's is dropped.
       if (CONNECTION_FIELDS.has(name) || name === 'content-length') continue;
       this.names.push(name);
       this.values.push(value);

@@ -59,7 +59,8 @@ export type StreamAct = typeof SEND_HEADERS | typeof RECV_HEADERS | typeof SEND_
 export const ILLEGAL = -1;
 const NO = ILLEGAL;
 
-const TABLE: readonly (readonly (StreamState | typeof ILLEGAL)[])[] = [
+type Next = StreamState | typeof ILLEGAL;
+const TABLE: readonly (readonly Next[])[] = [
   // send H, recv H, send ES, recv ES, send PP, recv PP, reset
   /* idle */ [OPEN, OPEN, NO, NO, RESERVED_LOCAL, RESERVED_REMOTE, NO],
   /* reserved (local) */ [HALF_CLOSED_REMOTE, NO, NO, NO, NO, NO, CLOSED],
@@ -71,8 +72,8 @@ const TABLE: readonly (readonly (StreamState | typeof ILLEGAL)[])[] = [
 ];
 
 /** The state after an act, or ILLEGAL. */
-export function after(state: StreamState, act: StreamAct): StreamState | typeof ILLEGAL {
-  return (TABLE[state] as readonly (StreamState | typeof ILLEGAL)[])[act] ?? ILLEGAL;
+export function after(state: StreamState, act: StreamAct): Next {
+  return (TABLE[state] as readonly Next[])[act] as Next;
 }
 
 /** Whether the peer may still send content or trailers. */

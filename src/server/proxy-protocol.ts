@@ -12,7 +12,7 @@
  * Octets to addresses, no more: when a header is due, from whom, and for how long it is awaited is
  * the listener's to say. It must be an option of a listener that is then mandatory, never guessed,
  * or any client could choose its address (§5). Every fault is a ConnectionError and ends the
- * connection without a word. Called before TLS and before the negotiator.
+ * connection without a word. Called by admission.ts.
  */
 import { CR, LF, SP, decimal, latin1, latin1Octets } from '../bytes/ascii.ts';
 import { ConnectionError } from '../errors.ts';
