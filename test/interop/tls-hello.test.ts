@@ -3,8 +3,10 @@
  * clear and behind a PROXY header; broken at every octet it is refused, and the server lives on.
  */
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Server } from '../../src/index.ts';
 import { Random, seeded } from '../support/random.ts';
@@ -21,7 +23,7 @@ const SEED = 0x2026_0e01;
 const RANDOM_FLIPS = 200;
 
 /** The first flight of Node's client. */
-async function clientHello(options: { maxVersion?: 'TLSv1.2' } = {}): Promise<Buffer> {
+async function clientHello(options: ConnectionOptions = {}): Promise<Buffer> {
   let flight!: Promise<unknown[]>;
   const port = await accepting((socket) => {
     socket.on('error', () => {});
@@ -63,16 +65,35 @@ async function parting(server: Server, header: Uint8Array, at: number): Promise<
 }
 
 /** What the server saw of a request whose first flight was cut. */
-async function cut(server: Server, header: Uint8Array, at: number): Promise<Seen | undefined> {
+async function cut(
+  server: Server, header: Uint8Array, at: number, ALPNProtocols: string[],
+): Promise<Seen | undefined> {
   const socket = connectTls({
     port: await parting(server, header, at), host: HOST, ca: CA, servername: 'localhost',
+    ALPNProtocols,
   });
   socket.on('error', () => {});
+  return seenIn(await (ALPNProtocols.includes('h2') ? askHttp2(socket) : askHttp1(socket)));
+}
+
+async function askHttp1(socket: TLSSocket): Promise<string> {
   let text = '';
   socket.setEncoding('latin1').on('data', (piece: string) => text += piece);
   socket.write(GET_AND_CLOSE);
   await new Promise((resolve) => { socket.on('close', resolve); });
-  return seenIn(text);
+  return text;
+}
+
+async function askHttp2(socket: TLSSocket): Promise<string> {
+  const session = connectHttp2(`https://${HOST}`, { createConnection: () => socket });
+  session.on('error', () => {});
+  const stream = session.request({ ':authority': 'localhost' });
+  stream.on('error', () => {});
+  let text = '';
+  stream.setEncoding('latin1').on('data', (piece: string) => text += piece);
+  await new Promise((resolve) => { stream.on('close', resolve); });
+  session.close();
+  return text;
 }
 
 const V1 = Buffer.from('PROXY TCP4 192.0.2.43 203.0.113.7 56324 443\r\n');
@@ -85,20 +106,32 @@ const HEADERS = [
   ['after PROXY version 2', V2, '192.0.2.43'],
 ] as const;
 
+/** What a client offers, of which the server chooses the first (RFC 7301 §3.2). */
+const OFFERS = [[['h2', 'http/1.1'], '2'], [['http/1.1'], '1.1']] as const;
+const CUTS = HEADERS.flatMap(([where, ...header]) =>
+  OFFERS.map((offer) => [where, ...offer, ...header] as const));
+
 describe('§4.1.2 cut at every octet', () => {
-  test.each(HEADERS)('%s: the same handshake', async (_, header, address) => {
+  test.each(CUTS)('%s, offered %j: as whole', async (_, offer, version, header, address) => {
+    const offered = [...offer];
     const proxied = header.length > 0;
     const server = await serveTls({
       target: { host: HOST, ...(proxied ? { proxyProtocol: ['loopback'] } : {}) },
     });
-    const length = header.length + (await clientHello()).length;
+    const hello = await clientHello({ ALPNProtocols: offered });
+    const length = header.length + hello.length;
     const seen: (Seen | undefined)[] = [];
     for (let first = 1; first < length; first += CROWD) {
       const offsets = Array.from({ length: Math.min(CROWD, length - first) }, (_, i) => first + i);
-      seen.push(...await Promise.all(offsets.map((at) => cut(server, header, at))));
+      const crowd = offsets.map((at) => cut(server, header, at, offered));
+      seen.push(...await Promise.all(crowd));
     }
-    const wrong = seen.map((one, index) => [index + 1, one] as const).filter(([, one]) =>
-      one?.tls !== 'TLSv1.3' || one.serverName !== 'localhost' || one.address !== address);
+    const same: Seen = {
+      version, tls: 'TLSv1.3', alpn: offered[0] as string, serverName: 'localhost',
+      resumed: false, bytes: 0, address,
+    };
+    const wrong = seen.map((one, index) => [index + 1, one] as const)
+      .filter(([, one]) => !isDeepStrictEqual(one, same));
     expect(wrong).toEqual([]);
     await eventually(() => server.counters.connections === 0, 'all are gone');
     expect(server.counters).toMatchObject({ secured: length - 1, arriving: 0, lost: {} });

@@ -1,5 +1,5 @@
 /** Handshakes on sockets that others accepted: what is agreed, what is refused, what is resumed. */
-import { randomBytes } from 'node:crypto';
+import { X509Certificate, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -295,6 +295,22 @@ describe('E14 loading anew', () => {
     writeFileSync(cert, 'nothing');
     expect(() => acceptor.reload()).toThrow('cert is no certificate in PEM');
     expect((await secured(place)).shown).toContain('DNS:example.com');
+  });
+
+  test.each([
+    ['on its last second is taken', 0, true], ['a second later is not', 1000, false],
+  ])('a certificate %s (RFC 5280 §4.1.2.5)', async (_, later, isTaken) => {
+    const { acceptor, contexts, place, put } = await onFiles();
+    const first = contexts.current;
+    put(ORG);
+    const { validTo } = new X509Certificate(ORG.cert);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.parse(validTo) + later });
+    onTestFinished(() => void vi.useRealTimers());
+    if (isTaken) acceptor.reload();
+    else expect(() => acceptor.reload()).toThrow(`a certificate has ended on ${validTo}`);
+    expect(contexts.current !== first).toBe(isTaken);
+    const shown = isTaken ? 'DNS:example.org' : 'DNS:example.com';
+    expect((await secured(place)).shown?.split(', ')[0]).toBe(shown);
   });
 
   test('files that are watched: bad ones are told, good ones loaded, until the end', async () => {

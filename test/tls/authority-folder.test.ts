@@ -76,6 +76,16 @@ describe('adding', () => {
     expect(readdirSync(folder)).toEqual(['authority-1']);
   });
 
+  test('what fails for another reason is thrown, and leaves nothing', () => {
+    // Ten digits are no number, so whoever has this place is not another process of ours.
+    const taken = join(authorityPath(folder, 1_000_000_000), 'x');
+    mkdirSync(taken, { recursive: true });
+    expect(() => addAuthority(folder, 1_000_000_000, authority, leaf))
+      .toThrow(expect.objectContaining({ syscall: 'rename' }));
+    expect(readdirSync(folder)).toEqual(['authority-1000000000']);
+    expect(existsSync(taken)).toBe(true);
+  });
+
   test('where no folder can be it throws', () => {
     writeFileSync(join(folder, '../..', 'file'), '');
     expect(() => addAuthority(join(folder, '../..', 'file', 'x'), 1, authority, leaf))

@@ -1,9 +1,11 @@
 /** One certificate: what it is for, and what is refused before a connection sees it. */
-import { createPrivateKey } from 'node:crypto';
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { KeyAndCertificate } from '../../src/tls/certificate.ts';
 import { CertificateEntry } from '../../src/tls/certificate-entry.ts';
+import { pem } from '../../src/tls/der.ts';
 import type { CertificateOptions } from '../../src/tls/options.ts';
 import { AUTHORITY, CLIENTS, leafFor } from '../support/certificates.ts';
 import { temporaryDirectory } from '../support/sockets.ts';
@@ -20,6 +22,14 @@ function entry(options: Partial<CertificateOptions> = {}): CertificateEntry {
 function encrypted(passphrase: string): string {
   return createPrivateKey(LEAF.key)
     .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-128-cbc', passphrase }) as string;
+}
+
+/** The same names as addresses of mail: rfc822Name, not dNSName (RFC 5280 §4.2.1.6). */
+function forMail(name: string): KeyAndCertificate {
+  const { cert, key } = leafFor(name);
+  const octets = Buffer.from(new X509Certificate(cert).raw);
+  octets[octets.indexOf(`\x82${String.fromCharCode(name.length)}${name}`, 'latin1')] = 0x81;
+  return { key, cert: pem('CERTIFICATE', octets) };
 }
 
 describe('where PEM comes from', () => {
@@ -50,6 +60,7 @@ describe('what is refused', () => {
     ['an empty certificate', { cert: '' }, `${WHERE}.cert is no PEM text`],
     ['a key in its place', { cert: LEAF.key }, `${WHERE}.cert is no certificate in PEM`],
     ['no name', { ...AUTHORITY }, `${WHERE}.cert tells no name that it is for: give names`],
+    ['names of mail', forMail('example.org'), `${WHERE}.cert tells no name that it is for`],
     ['no key', { key: 'hello' }, `${WHERE}.key is no PEM text`],
     ['a certificate in its place', { key: LEAF.cert }, `${WHERE}.key is no private key in PEM`],
     ['the key of another', { key: OTHER.key }, `${WHERE}.key is not the key of ${WHERE}.cert`],
@@ -100,6 +111,27 @@ describe('its names (RFC 9525 §6)', () => {
 
   test.each(addresses)('an address, %j: %j (RFC 9110 §4.3.4)', (authority, expected) => {
     expect(entry().coversAddress(authority)).toBe(expected);
+  });
+
+  test('addresses alone are enough; it has no server name (RFC 6066 §3)', () => {
+    const made = entry(leafFor('127.0.0.1', '::1'));
+    expect(made.names).toEqual([]);
+    expect(['127.0.0.1', '[::1]:8443', '127.0.0.2'].map((host) => made.coversAddress(host)))
+      .toEqual([true, true, false]);
+    expect(made.covers('127.0.0.1', false)).toBe(false);
+  });
+
+  test('an address is known the second time too, and after many others (ADDRESSES_MAX)', () => {
+    const made = entry();
+    for (let round = 0; round < 2; round++) {
+      expect(made.coversAddress('127.0.0.1')).toBe(true);
+      for (let i = 0; i <= 100; i++) expect(made.coversAddress(`127.0.1.${i}`)).toBe(false);
+    }
+  });
+
+  test('names of mail are none, but others can be told', () => {
+    expect(entry({ ...forMail('example.org'), names: ['example.org'] }).names)
+      .toEqual(['example.org']);
   });
 
   test('that are told are all: the addresses of the certificate do not count', () => {

@@ -4,13 +4,20 @@ import {
   chmodSync, chownSync, linkSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   UnfitError, checkPrivateFolder, readOwnFile, readPrivateFile, replacePrivateFile, writeNewFile,
 } from '../../src/tls/private-file.ts';
 import { temporaryDirectory } from '../support/sockets.ts';
 import { asUser, giveToUser, testAsRoot, testOfModes } from './user.ts';
+
+/** As it is, but for one test. */
+vi.mock('node:os', async (original) => {
+  const os = await original<typeof import('node:os')>();
+  return { ...os, userInfo: vi.fn(os.userInfo) };
+});
 
 let folder: string;
 let file: string;
@@ -72,6 +79,17 @@ describe('reading', () => {
     writeFileSync(file, 'secret', { mode: 0o000 });
     expect(asUser(() => unfit(() => readPrivateFile(file))))
       .toMatchObject({ foreign: true, message: `${file} cannot be read (EACCES)` });
+  });
+
+  testOfModes('for a user without an entry the modes still count', () => {
+    writeFileSync(file, 'secret', { mode: 0o600 });
+    const asked = vi.mocked(userInfo).mockClear();
+    const absent = (): never => { throw new Error('uv_os_get_passwd returned ENOENT'); };
+    asked.mockImplementationOnce(absent).mockImplementationOnce(absent);
+    expect(readPrivateFile(file)).toBe('secret');
+    chmodSync(file, 0o640);
+    expect(unfit(() => readPrivateFile(file)).message).toMatch(/is open to other users/);
+    expect(asked).toHaveBeenCalledTimes(2);
   });
 
   testOfModes('not a link, though what it names is good', () => {
