@@ -181,6 +181,9 @@ describe('a leaf that cannot be used is made anew under the same authority', () 
     ['another key', (text) => ofOther.key + text.slice(text.indexOf('-----BEGIN CERT')),
       /the key in .*leaf\.pem is not that of the certificate/],
     ['of another authority', () => ofOther.key + ofOther.cert, /is of another authority/],
+    // It issued itself and its key fits, but it names no server (RFC 5280 §4.2.1.6).
+    ['its authority in its place', () => readFileSync(inside(1, 'authority.key'), 'utf8') +
+      readFileSync(inside(1, 'authority.crt'), 'utf8'), /leaf/],
   ];
 
   test.each(cases)('%s', (_, spoiled, reason) => {
@@ -284,6 +287,11 @@ describe('where nothing can be kept', () => {
     expectInMemory(asUser(() => certificate()), 'EACCES');
     expectInMemory(asUser(() => certificate({ folder: join(folder, 'below') })), 'EACCES');
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('a path that no system has is a mistake, and is thrown', () => {
+    expect(() => certificate({ folder: 'a\0b' }))
+      .toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
   });
 
   test('others are faster 16 times: in memory', () => {
