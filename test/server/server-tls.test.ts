@@ -294,6 +294,31 @@ describe('E15 who asks', () => {
     expect(requests[0]?.peer.address).toBe('127.0.0.1');
   });
 
+  const told: [string[], TlsOptions['clearText'], string, number][] = [
+    [['loopback'], 'redirect', 'https', 200],
+    [['loopback'], 'redirect', 'http', 308],
+    [['192.0.2.0/24'], 'redirect', 'https', 308],
+    [['loopback'], 'refuse', 'https', 400],
+  ];
+
+  test.each(told)('%j, %s: clear text of a client that came by %s, %i (RFC 7239 §5.4)', async (
+    trustedProxies, clearText, proto, status,
+  ) => {
+    const { server, requests } = await keeping({
+      tls: { certificates: COM, ...(clearText && { clearText }) }, trustedProxies,
+    });
+    const client = await connected(server.port);
+    expect(await statusOf(client, get('example.com', `Forwarded: proto=${proto}\r\n`)))
+      .toBe(status);
+    expect(requests).toHaveLength(status === 200 ? 1 : 0);
+  });
+
+  test('a proxy that writes what nobody knows is refused', () => {
+    const trustedProxies = { addresses: ['loopback'], write: 'via' as never };
+    expect(() => createServer(hello, { trustedProxies }))
+      .toThrow('trustedProxies.write is \'forwarded\' or \'x-forwarded\'');
+  });
+
   test('a list that is none is refused when the server is made, or told to listen', async () => {
     const nowhere = ['nowhere'];
     expect(() => createServer(hello, { trustedProxies: nowhere })).toThrow('trust list: "nowhere"');
