@@ -4,7 +4,7 @@
  *
  * Used for the peers whose forwarding fields count (forwarded.ts), and for those that may open a
  * connection with a PROXY header (server/proxy-protocol.ts). The empty list trusts nobody. A Unix
- * socket's peer has no address, so no list holds it.
+ * socket's peer has no address: the word `unix` stands for all of them.
  */
 import { decimal } from '../bytes/ascii.ts';
 import {
@@ -17,6 +17,8 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1'],
   /** RFC 1918 §3, RFC 4193 §3. */
   private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+  /** No block: whoever may open the socket's file. */
+  unix: [],
 };
 
 const IPV6_BITS = IPV6_OCTETS * 8;
@@ -31,30 +33,37 @@ interface Block {
 
 /**
  * Compiles addresses (`192.0.2.1`, `::1`), blocks (`10.0.0.0/8`, `2001:db8::/32`) and the names
- * `loopback` and `private`. Throws a TypeError that says which entry is none of them.
+ * `loopback`, `private` and `unix`. Throws a TypeError that says which entry is none of them.
  */
 export function trustList(entries: readonly string[]): TrustList {
   if (!Array.isArray(entries)) {
     throw new TypeError("a trust list is an array, such as ['loopback', '10.0.0.0/8']");
   }
-  return new TrustList(entries.flatMap((entry: unknown) => {
+  const blocks = entries.flatMap((entry: unknown) => {
     if (typeof entry !== 'string') {
       throw new TypeError(`a trust list holds strings, not ${typeof entry}`);
     }
     return Object.hasOwn(NAMED, entry) ? (NAMED[entry] as readonly string[]) : [entry];
-  }).map(block));
+  }).map(block);
+  return new TrustList(blocks, entries.includes('unix'));
 }
 
 /** A compiled list: made by `trustList`. */
 export class TrustList {
   readonly #blocks: readonly Block[];
+  readonly #hasUnix: boolean;
 
-  constructor(blocks: readonly Block[]) {
+  constructor(blocks: readonly Block[], hasUnix: boolean) {
     this.#blocks = blocks;
+    this.#hasUnix = hasUnix;
   }
 
-  /** Whether an address as a socket tells it is in the list; of link-local ones the zone is cut. */
+  /**
+   * Whether an address as Peer tells it is in the list: '' is that of a Unix socket, and of
+   * link-local ones the zone is cut.
+   */
   trusts(address: string): boolean {
+    if (address === '') return this.#hasUnix;
     const zone = address.indexOf('%');
     const octets = parseIpAddress(zone < 0 ? address : address.slice(0, zone));
     return octets !== undefined && this.includes(octets);

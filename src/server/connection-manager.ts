@@ -70,6 +70,11 @@ function descriptorLimit(): number {
   }
 }
 
+function abandon(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.destroy();
+}
+
 export class ConnectionManager implements ConnectionHost, AdmissionHost {
   readonly limits: Limits;
   readonly clock = new ServerClock(() => this.#start());
@@ -138,8 +143,14 @@ export class ConnectionManager implements ConnectionHost, AdmissionHost {
   }
 
   /** Takes a socket that was accepted, or closes it where a cap forbids. */
-  accept(socket: Socket): void {
+  accept(socket: Socket, isUnix: boolean = false): void {
     const accepted = socket.remoteAddress ?? '';
+    if (accepted === '' && !isUnix) {
+      // Reset already. What it sent could still be read, as if it came by a trusted Unix socket.
+      this.#accepted++;
+      abandon(socket);
+      return;
+    }
     const admission = this.#admission;
     // Behind a proxy all have its address: they are counted when theirs is known.
     if (!this.#admits(accepted, admission?.isProxied !== true)) {
@@ -177,18 +188,17 @@ export class ConnectionManager implements ConnectionHost, AdmissionHost {
     this.#watchEmpty();
   }
 
-  #open({ socket, tls, ends }: Admitted): void {
+  #open({ socket, tls, ends, accepted }: Admitted): void {
     const { clear, secure } = this.#options;
     const factory = tls === undefined ? clear : secure(tls.alpn);
-    const connection = new Connection(socket, this, factory, tls, ends);
+    const connection = new Connection(socket, this, factory, tls, ends, accepted);
     this.#connections.add(connection);
     if (this.#shuttingDown) connection.shutdown();
   }
 
   #refuse(socket: Socket): void {
     this.#refused++;
-    socket.on('error', () => {});
-    socket.destroy();
+    abandon(socket);
   }
 
   later(connection: Connection): void {

@@ -90,11 +90,11 @@ export class Connection implements ConnectionTransport {
 
   constructor(
     socket: Socket, host: ConnectionHost, factory: ProtocolFactory<ConnectionTransport>,
-    tls?: TlsFacts, ends?: ProxiedEnds,
+    tls?: TlsFacts, ends?: ProxiedEnds, accepted?: string,
   ) {
     this.#socket = socket;
     this.#host = host;
-    this.peer = new SocketPeer(socket, tls, ends);
+    this.peer = new SocketPeer(socket, tls, ends, accepted);
     this.activeAt = host.clock.now();
     this.#taken = () => this.#pieceTaken();
     socket.on('error', (error: Error) => this.#cause ??= error);

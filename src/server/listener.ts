@@ -21,8 +21,8 @@ export interface ListenTarget {
   /** Several processes on one port, where Node and the system have it. */
   readonly reusePort?: boolean;
   /**
-   * Proxies that open each connection with a PROXY header, as addresses or blocks of them; nobody
-   * else can come. Default: none, and no header is understood.
+   * Proxies that open each connection with a PROXY header, as in `trustedProxies`; nobody else can
+   * come. Default: none, and no header is understood.
    */
   readonly proxyProtocol?: readonly string[];
   /** Closes the server when it fires. */
@@ -38,13 +38,17 @@ export class Listener {
   readonly #server: Server;
   #accepted = 0;
   #begun = false;
+  #isUnix = false;
   #closed = false;
   #giveUp: (() => void) | undefined;
 
   /**
    * `failed` is told of errors in accepting, of which being out of descriptors is the usual one.
    */
-  constructor(accept: (socket: Socket) => void, failed: (error: NodeJS.ErrnoException) => void) {
+  constructor(
+    accept: (socket: Socket, isUnix: boolean) => void,
+    failed: (error: NodeJS.ErrnoException) => void,
+  ) {
     this.#server = createServer({
       // A peer that has sent its request may close its side and still wait (RFC 9112 §9.6).
       allowHalfOpen: true,
@@ -55,7 +59,7 @@ export class Listener {
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
     }, (socket) => {
       this.#accepted++;
-      accept(socket);
+      accept(socket, this.#isUnix);
     });
     this.#server.on('error', (error) => {
       if (this.#server.listening) failed(error);
@@ -69,6 +73,7 @@ export class Listener {
     if (this.#begun) throw new Error('this server listens already; make another for more');
     this.#begun = true;
     this.#closed = false;
+    this.#isUnix = target.path !== undefined;
     const options: ListenOptions & { reusePort?: boolean } = { backlog: target.backlog ?? BACKLOG };
     if (target.path === undefined) {
       options.port = target.port ?? 0;
@@ -158,10 +163,32 @@ function checkTarget(target: ListenTarget): void {
   if (unknown !== undefined) {
     throw new TypeError(`listen knows no ${unknown}; it knows ${TARGET_KEYS.join(', ')}`);
   }
+  checkProxies(target);
   const { port = 0 } = target;
   if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return;
   const shown = typeof port === 'string' ? `the text ${JSON.stringify(port)}: use Number()` : port;
   throw new TypeError(`port must be a number of 0 to ${PORT_MAX}, not ${String(shown)}`);
+}
+
+/** A list that holds nobody who can come here is a mistake. */
+function checkProxies({ path, proxyProtocol }: ListenTarget): void {
+  if (proxyProtocol === undefined) return;
+  if (proxyProtocol.length === 0) {
+    throw new TypeError(
+      'proxyProtocol [] would refuse every connection; name who may send it, or leave it out',
+    );
+  }
+  if (path !== undefined && !proxyProtocol.includes('unix')) {
+    throw new TypeError(
+      'proxyProtocol would refuse every connection: on a Unix socket no peer has an address; ' +
+        "name them 'unix'",
+    );
+  }
+  if (path === undefined && proxyProtocol.every((entry) => entry === 'unix')) {
+    throw new TypeError(
+      "proxyProtocol would refuse every connection: 'unix' is for a path; name addresses",
+    );
+  }
 }
 
 function privilege(target: ListenTarget): string {

@@ -37,7 +37,8 @@ export interface ServerOptions {
   readonly tls?: TlsOptions | false | undefined;
   /**
    * Proxies whose `Forwarded` or `X-Forwarded-*` says whom they ask for: addresses, blocks such as
-   * `10.0.0.0/8`, `loopback`, `private`. See `request.client`.
+   * `10.0.0.0/8`, `loopback`, `private`, and `unix` for all peers of a Unix socket. See
+   * `request.client`.
    */
   readonly trustedProxies?: readonly string[] | TrustedProxies;
 }
@@ -161,7 +162,7 @@ export class Server {
       },
     });
     this.#listener = new Listener(
-      (socket) => this.#manager.accept(socket),
+      (socket, isUnix) => this.#manager.accept(socket, isUnix),
       (error) => this.#acceptFailed(error),
     );
   }
@@ -189,7 +190,8 @@ export class Server {
   }
 
   #guard(proxies: readonly string[] | undefined): void {
-    this.#manager.guard(this.#contexts, proxies && trustList(proxies));
+    const trust = proxies === undefined ? undefined : trustList(proxies);
+    this.#manager.guard(this.#contexts, trust);
   }
 
   get #acceptor(): TlsControl | undefined {

@@ -1,6 +1,7 @@
 /**
- * The two ends of a connection (Peer), of its socket or as a proxy told them. The far end is asked
- * of the kernel at once: after a reset it can no longer be told.
+ * The two ends of a connection (Peer), of its socket or as a proxy told them. The far end is what
+ * the kernel told when the socket was accepted: after a reset it can no longer be told, and '' would
+ * pass for a Unix socket's.
  */
 import type { Socket } from 'node:net';
 import type { Peer, TlsFacts } from '../protocol.ts';
@@ -14,8 +15,11 @@ export class SocketPeer implements Peer {
   /** What a proxy told of the ends (server/proxy-protocol.ts). */
   readonly #ends: ProxiedEnds | undefined;
 
-  constructor(socket: Socket, tls: TlsFacts | undefined, ends: ProxiedEnds | undefined) {
-    this.address = ends?.address ?? socket.remoteAddress ?? '';
+  constructor(
+    socket: Socket, tls: TlsFacts | undefined, ends: ProxiedEnds | undefined,
+    accepted: string = socket.remoteAddress ?? '',
+  ) {
+    this.address = ends?.address ?? accepted;
     this.port = ends?.port ?? socket.remotePort ?? 0;
     this.tls = tls;
     this.#socket = socket;

@@ -47,9 +47,18 @@ describe('what is in a list', () => {
   });
 });
 
+test('unix is every peer of a Unix socket, which has no address, and nobody else', () => {
+  const list = trustList(['unix']);
+  expect(['', '127.0.0.1', '::1', 'unix', '%', '/run/socket'].filter((one) => list.trusts(one)))
+    .toEqual(['']);
+  const others = trustList(['loopback', 'private', '0.0.0.0/0', '::/0']);
+  expect(others.trusts('')).toBe(false);
+  expect(trustList(['192.0.2.7', 'unix']).trusts('192.0.2.7')).toBe(true);
+});
+
 describe('what is no entry is a TypeError that says why', () => {
   const [NOT_32, NOT_128] = ['has no prefix of 0 to 32 bits', 'has no prefix of 0 to 128 bits'];
-  const NONE = 'is no address, no block and none of loopback, private';
+  const NONE = 'is no address, no block and none of loopback, private, unix';
 
   test.each([
     ['', NONE], ['localhost', NONE], ['Loopback', NONE], ['toString', NONE], ['__proto__', NONE],

@@ -106,6 +106,32 @@ async function moment(manager: ConnectionManager): Promise<void> {
   await eventually(() => manager.clock.now() > now, 'the clock moves');
 }
 
+describe('a socket without an address', () => {
+  /** What the kernel tells of a peer that sent its octets and a reset before it was accepted. */
+  async function reset(isUnix: boolean) {
+    const { manager, workers } = await managing();
+    const port = await accepting((socket) => {
+      Object.defineProperty(socket, 'remoteAddress', { value: undefined });
+      manager.accept(socket, isUnix);
+    });
+    const client = await connected(port);
+    await client.send('+').until(() => client.text !== '' || client.ended, 'an end or an answer');
+    return { client, manager, workers };
+  }
+
+  test('has been reset, and is not taken for one of a Unix socket: what it sent is lost', async () => {
+    const { client, manager, workers } = await reset(false);
+    expect([client.text, workers.length]).toEqual(['', 0]);
+    expect(manager.counters).toMatchObject({ accepted: 1, connections: 0, refused: 0 });
+  });
+
+  test('is a Unix socket where one listens', async () => {
+    const { client, workers } = await reset(true);
+    expect(await client.saw('hello')).toContain('hello');
+    expect(workers.map(({ transport }) => transport.peer.address)).toEqual(['']);
+  });
+});
+
 describe('connectionCap: what is left of the limit of descriptors', () => {
   test.each([
     [128, 64], [256, 192], [512, 448], [513, 449], [1024, 896], [4096, 3584],

@@ -5,8 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
-  HttpResponse, createServer, type Handler, type HttpRequest, type RequestRecord, type Server,
-  type ServerOptions, type TlsOptions,
+  HttpResponse, createServer, type Handler, type HttpRequest, type ListenTarget,
+  type RequestRecord, type Server, type ServerOptions, type TlsOptions,
 } from '../../src/index.ts';
 import { AUTHORITY, CLIENT, CLIENTS, STRANGER, leafFor } from '../support/certificates.ts';
 import { ask, ping } from '../support/http2-sockets.ts';
@@ -326,6 +326,45 @@ describe('E15 who asks', () => {
     await expect(server.listen({ ...LOOPBACK, proxyProtocol: nowhere })).rejects
       .toThrow('trust list: "nowhere"');
     expect(server.url).toBe('');
+  });
+
+  const HTTPS = 'X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: https\r\n';
+
+  test.each([
+    [['unix'], '198.51.100.7', 'https'], [['loopback', '0.0.0.0/0'], '', undefined],
+  ])('by a Unix socket, where %j are trusted: %j', async (trustedProxies, address, scheme) => {
+    const path = join(await temporaryDirectory(), 'socket');
+    const { requests } = await keeping({ trustedProxies }, { path });
+    await statusOf(await connected(path), get('a', HTTPS));
+    expect(requests[0]?.peer.address).toBe('');
+    expect(requests[0]?.client).toMatchObject({ address, scheme });
+  });
+
+  test('unix trusts nobody who comes by a port', async () => {
+    const { server, requests } = await keeping({ trustedProxies: ['unix'] });
+    await statusOf(await connected(server.port), get('a', HTTPS));
+    expect(requests[0]?.client).toMatchObject({ address: '127.0.0.1', scheme: undefined });
+  });
+
+  test('PROXY by a Unix socket, from unix', async () => {
+    const path = join(await temporaryDirectory(), 'socket');
+    const { requests } = await keeping({}, { path, proxyProtocol: ['unix'] });
+    const header = 'PROXY TCP4 192.0.2.43 203.0.113.7 56324 443\r\n';
+    expect(await statusOf(await connected(path), header + get('a'))).toBe(200);
+    expect(requests[0]?.peer).toMatchObject({ address: '192.0.2.43', port: 56324 });
+  });
+
+  test.each<[ListenTarget, string]>([
+    [{ proxyProtocol: [] }, '[] would refuse every connection; name who may send it, or leave it'],
+    [{ path: '/nowhere/socket', proxyProtocol: ['loopback'] }, "name them 'unix'"],
+    [{ proxyProtocol: ['unix'] }, "'unix' is for a path; name addresses"],
+    [{ proxyProtocol: '' as never }, 'a trust list is an array'],
+    [{ proxyProtocol: null as never }, 'a trust list is an array'],
+  ])('listen(%j), who could never come', async (target, message) => {
+    await expect(createServer(hello).listen({ ...LOOPBACK, ...target })).rejects
+      .toThrow(expect.objectContaining({
+        name: 'TypeError', message: expect.stringContaining(message) as string,
+      }));
   });
 
   test('PROXY, then TLS: the ends are those that it tells', async () => {

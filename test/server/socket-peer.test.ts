@@ -29,6 +29,10 @@ test('the far end is kept when the socket has lost it', () => {
   expect(peer.address).toBe('192.0.2.1');
 });
 
+test('what was told when it was accepted stands: a socket that lost it is no Unix socket', () => {
+  expect(new SocketPeer(socket({}), undefined, undefined, '192.0.2.1').address).toBe('192.0.2.1');
+});
+
 test('as a proxy told them, and under TLS', () => {
   const told = { address: '2001:db8::1', port: 7, localAddress: '2001:db8::2', localPort: 8 };
   const { tls } = securePeer();
