@@ -104,11 +104,6 @@ export class TlsAcceptor<Arrival> {
   /** Loads the files anew; throws, and changes nothing, where one is bad. */
   reload(): void {
     const next = this.#contexts.load();
-    const now = Date.now();
-    const ended = next.entries.find(({ certificate }) => Date.parse(certificate.validTo) < now);
-    if (ended !== undefined) {
-      throw new Error(`a certificate has ended on ${ended.certificate.validTo}`);
-    }
     // In place of setSecureContext: handshakes that have begun go on with what they began with.
     this.#server = this.#makeServer(next, this.#arrivalOf);
     this.#contexts.current = next;

@@ -17,6 +17,8 @@ const SUITES = [
 ].join(':');
 
 const ADDRESSES_MAX = 100;
+/** Clocks differ: what was issued just now is good for a server that is a little late. */
+const CLOCK_SKEW_MS = 5 * 60_000;
 
 /** What holds for all certificates of a server. */
 export interface CommonOptions {
@@ -41,6 +43,7 @@ export class CertificateEntry {
     const cert = read(options.cert, `${where}.cert`);
     const key = read(options.key, `${where}.key`);
     this.certificate = matching(cert, key, options.passphrase, where);
+    checkDates(this.certificate, `${where}.cert`);
     this.#hasOwnNames = options.names !== undefined;
     this.names = options.names?.map(canonicalName) ?? dnsNames(this.certificate.subjectAltName);
     if (this.names.length === 0 && !this.certificate.subjectAltName?.includes('IP Address:')) {
@@ -133,6 +136,16 @@ function parsed(cert: string, where: string): X509Certificate {
     return new X509Certificate(cert);
   } catch (cause) {
     throw new Error(`${where} is no certificate in PEM`, { cause });
+  }
+}
+
+/** No client would take it; better told here than by all of them (RFC 5280 §4.1.2.5). */
+function checkDates({ validFrom, validTo }: X509Certificate, where: string): void {
+  const now = Date.now();
+  if (now > Date.parse(validTo)) throw new Error(`${where} has ended on ${validTo}: renew it`);
+  if (now + CLOCK_SKEW_MS < Date.parse(validFrom)) {
+    const clock = new Date(now).toUTCString();
+    throw new Error(`${where} is not valid before ${validFrom}, and the clock here says ${clock}`);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   HttpResponse, createServer, type Handler, type HttpRequest, type ListenTarget,
   type RequestRecord, type Server, type ServerOptions, type TlsOptions,
 } from '../../src/index.ts';
+import { DAY, issueLeaf } from '../../src/tls/certificate.ts';
 import { AUTHORITY, CLIENT, CLIENTS, STRANGER, leafFor } from '../support/certificates.ts';
 import { ask, ping } from '../support/http2-sockets.ts';
 import { Client, connected, eventually, serve, temporaryDirectory } from '../support/sockets.ts';
@@ -404,7 +405,7 @@ describe('E14 certificates and keys while it runs', () => {
   /** A server on files, what puts others in their place, and what spoils them. */
   async function onFiles(
     more: Partial<TlsOptions> = {},
-  ): Promise<[Server, () => void, () => void]> {
+  ): Promise<[Server, () => void, () => void, (leaf: typeof COM) => void]> {
     const folder = await temporaryDirectory();
     const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
     const put = (leaf: typeof COM): void => {
@@ -414,7 +415,7 @@ describe('E14 certificates and keys while it runs', () => {
     put(COM);
     const certificates = { cert: { file: cert }, key: { file: key } };
     const server = await serve(hello, { tls: { certificates, ...more } });
-    return [server, () => put(ORG), () => writeFileSync(cert, '')];
+    return [server, () => put(ORG), () => writeFileSync(cert, ''), put];
   }
 
   test('reloadCertificates: connections in flight are not touched', async () => {
@@ -428,6 +429,16 @@ describe('E14 certificates and keys while it runs', () => {
     expect(() => server.reloadCertificates()).toThrow('cert is no certificate in PEM');
     expect((await secured(server.port)).shown).toBe('DNS:example.org');
     expect(await statusOf(before, get('example.com'))).toBe(200);
+  });
+
+  test('one that has ended is refused at the start and on reload alike', async () => {
+    const [server, , , put] = await onFiles();
+    const ended = issueLeaf(AUTHORITY, { names: ['example.com'], now: Date.now() - 400 * DAY });
+    put(ended);
+    const message = 'tls.certificates[0].cert has ended on ';
+    expect(() => server.reloadCertificates()).toThrow(message);
+    expect(() => createServer(hello, { tls: { certificates: ended } })).toThrow(message);
+    expect((await secured(server.port)).shown).toContain('DNS:*.example.com');
   });
 
   test('watch: loaded when they change, told where they are bad, until it has closed', async () => {

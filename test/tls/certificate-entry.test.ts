@@ -2,8 +2,8 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import type { KeyAndCertificate } from '../../src/tls/certificate.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { DAY, issueLeaf, type KeyAndCertificate } from '../../src/tls/certificate.ts';
 import { CertificateEntry } from '../../src/tls/certificate-entry.ts';
 import { pem } from '../../src/tls/der.ts';
 import type { CertificateOptions } from '../../src/tls/options.ts';
@@ -85,6 +85,30 @@ describe('what is refused', () => {
 
   test.each(faults)('%s', (_, options, message) => {
     expect(() => entry(options)).toThrow(message);
+  });
+});
+
+describe('its time (RFC 5280 §4.1.2.5)', () => {
+  const SECOND = 1000;
+  const MINUTE = 60 * SECOND;
+  /** From an hour before `NOW` for 397 days less a second, as issueLeaf makes them. */
+  const NOW = Date.UTC(2026, 5, 1);
+  const FROM = NOW - 60 * MINUTE;
+  const TO = FROM + 397 * DAY - SECOND;
+  const dated = issueLeaf(AUTHORITY, { names: ['example.com'], now: NOW });
+
+  test.each([
+    ['the last moment', TO, undefined],
+    ['past its end', TO + 1, 'cert has ended on Jul  2 22:59:59 2027 GMT: renew it'],
+    ['five minutes early, by a clock that is late', FROM - 5 * MINUTE, undefined],
+    ['earlier', FROM - 5 * MINUTE - 1,
+      'tls.certificates[3].cert is not valid before May 31 23:00:00 2026 GMT, and the clock here ' +
+        'says Sun, 31 May 2026 22:54:59 GMT'],
+  ])('%s', (_, now, message) => {
+    vi.useFakeTimers({ now, toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    if (message === undefined) expect(entry(dated).names).toEqual(['example.com']);
+    else expect(() => entry(dated)).toThrow(message);
   });
 });
 
