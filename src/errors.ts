@@ -1,5 +1,6 @@
 /**
- * What goes wrong on a wire: one base class, and a subclass for each scope that an error ends.
+ * What goes wrong on a wire: one base class, and a subclass for each scope that an error ends; and
+ * two helpers for what programs get wrong.
  *
  * Not for a handler's own failures (http/problem.ts). Thrown by framers and parsers, caught by the
  * guard of a connection (server/connection.ts) or of a stream, and put in the peer's terms by the
@@ -34,6 +35,20 @@ export class StreamError extends ProtocolError {
 /** The peer has gone, or the connection was closed under an exchange that was not complete. */
 export class PeerGoneError extends Error {
   override readonly name = 'PeerGoneError';
+}
+
+/**
+ * Throws a TypeError where a program's options are no object, or have a name that nobody looks at:
+ * a typo in what guards a server must not be a server without a guard.
+ */
+export function knowsOnly(options: unknown, names: readonly string[], where: string): void {
+  const known = names.join(', ');
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`${where} takes an object; it knows ${known}`);
+  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new TypeError(`${where} knows no ${unknown}; it knows ${known}`);
 }
 
 /** What was thrown, as an Error: programs throw text, null, and objects that have no text. */

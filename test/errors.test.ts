@@ -1,6 +1,8 @@
 /** The scopes of an error, and what each carries. */
 import { describe, expect, test } from 'vitest';
-import { ConnectionError, PeerGoneError, ProtocolError, StreamError } from '../src/errors.ts';
+import {
+  ConnectionError, PeerGoneError, ProtocolError, StreamError, knowsOnly,
+} from '../src/errors.ts';
 
 describe('protocol errors', () => {
   test.each([
@@ -24,6 +26,21 @@ describe('protocol errors', () => {
     expect(new ConnectionError(500, 'failed', { cause }).cause).toBe(cause);
     expect(new StreamError(1, 2, 'failed', { cause }).cause).toBe(cause);
     expect(new PeerGoneError('gone', { cause }).cause).toBe(cause);
+  });
+});
+
+describe('options that nobody looks at', () => {
+  test.each<[unknown, string]>([
+    [{ c: 1 }, 'listen knows no c; it knows a, b'],
+    [{ a: 1, toString: 1 }, 'listen knows no toString; it knows a, b'],
+    ...[null, undefined, 5, 'a', () => {}, ['a']]
+      .map((value): [unknown, string] => [value, 'listen takes an object; it knows a, b']),
+  ])('%j', (options, message) => {
+    expect(() => knowsOnly(options, ['a', 'b'], 'listen')).toThrow(new TypeError(message));
+  });
+
+  test.each([{}, { a: 1 }, { b: undefined, a: 1 }])('%j is all known', (options) => {
+    expect(() => knowsOnly(options, ['a', 'b'], 'listen')).not.toThrow();
   });
 });
 

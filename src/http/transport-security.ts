@@ -3,6 +3,7 @@
  * servers whose clear text comes by another port or a proxy. A port that speaks both redirects by
  * itself (`tls.clearText`).
  */
+import { knowsOnly } from '../errors.ts';
 import { isBodySource } from './body.ts';
 import type { Middleware } from './exchange.ts';
 import { problem } from './problem.ts';
@@ -17,10 +18,12 @@ export interface StrictTransportOptions {
   readonly preload?: boolean;
 }
 
+const OPTION_NAMES = ['maxAgeSeconds', 'includeSubDomains', 'preload'];
 const YEAR_SECONDS = 31_536_000;
 
 /** Adds Strict-Transport-Security to answers over TLS; on others it means nothing (§7.2). */
 export function strictTransportSecurity(options: StrictTransportOptions = {}): Middleware {
+  knowsOnly(options, OPTION_NAMES, 'strictTransportSecurity');
   const { maxAgeSeconds = YEAR_SECONDS, includeSubDomains = false, preload = false } = options;
   if (!Number.isSafeInteger(maxAgeSeconds) || maxAgeSeconds < 0) {
     throw new TypeError(`maxAgeSeconds is a count of seconds, not ${maxAgeSeconds}`);

@@ -7,6 +7,7 @@ import {
 } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers';
+import { knowsOnly } from '../errors.ts';
 
 /** Where to listen: a port with a host, or the path of a Unix socket. */
 export interface ListenTarget {
@@ -159,10 +160,7 @@ const TARGET_KEYS = [
 
 /** What Node would take for "any free port", or say in its own words. */
 function checkTarget(target: ListenTarget): void {
-  const unknown = Object.keys(target).find((key) => !TARGET_KEYS.includes(key));
-  if (unknown !== undefined) {
-    throw new TypeError(`listen knows no ${unknown}; it knows ${TARGET_KEYS.join(', ')}`);
-  }
+  knowsOnly(target, TARGET_KEYS, 'listen');
   checkProxies(target);
   const { port = 0 } = target;
   if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return;

@@ -7,7 +7,7 @@
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { escapeControls } from '../bytes/ascii.ts';
-import { asError } from '../errors.ts';
+import { asError, knowsOnly } from '../errors.ts';
 import type { CompletedExchange, Handler, Service } from '../http/exchange.ts';
 import type { Forwarders } from '../http/forwarded.ts';
 import { problem } from '../http/problem.ts';
@@ -105,7 +105,10 @@ type Listeners = { [Name in keyof ServerEvents]: ((event: ServerEvents[Name]) =>
 export interface CloseOptions {
   /** How long what is begun may take; default `drainMs`. 0: no time at all. */
   readonly timeoutMs?: number;
-  /** How long `readiness` says so beforehand, while all is served as ever; default 0. */
+  /**
+   * How long `readiness` says so beforehand, while all is served as ever; default 0, and at most
+   * 2,147,483,647, the longest that a timer can be.
+   */
   readonly announceMs?: number;
 }
 
@@ -141,11 +144,7 @@ export class Server {
     if (typeof service?.handle !== 'function') {
       throw new TypeError('createServer needs a handler, or an object with a handle method');
     }
-    const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-    if (unknown !== undefined) {
-      const known = OPTION_NAMES.join(', ');
-      throw new TypeError(`createServer knows no option ${unknown}; it knows ${known}`);
-    }
+    knowsOnly(options, OPTION_NAMES, 'createServer');
     this.#service = service;
     this.#options = options;
     this.#limits = limitsFrom(options.limits);
@@ -169,6 +168,7 @@ export class Server {
 
   /** Listens; resolves to this server. Rejects where the address cannot be had. */
   async listen(target: ListenTarget | number = {}): Promise<this> {
+    checkArguments('listen', arguments);
     const isTarget = typeof target === 'object' && target !== null;
     const where: ListenTarget = isTarget ? target : { port: target };
     if (this.#closing) throw new Error('this server was closed; make another');
@@ -263,12 +263,9 @@ export class Server {
    * Closes gracefully: accepts no more, lets what is begun finish, then ends what is left. Calling
    * again moves the deadline; a `timeoutMs` of 0 forces. Resolves when all connections are gone.
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    const timeoutMs = options.timeoutMs ?? this.#limits.drainMs;
-    if (!(timeoutMs >= 0)) {
-      return Promise.reject(new TypeError(`timeoutMs must be at least 0, not ${timeoutMs}`));
-    }
-    const { announceMs = 0 } = options;
+  async close(options: CloseOptions = {}): Promise<void> {
+    checkArguments('close', arguments);
+    const { announceMs = 0, timeoutMs = this.#limits.drainMs } = checkedClose(options);
     if (announceMs > 0 && timeoutMs > 0 && !this.#closing) this.#announce(announceMs, timeoutMs);
     else this.#begin(timeoutMs);
     return this.closed;
@@ -278,7 +275,7 @@ export class Server {
     if (this.#announced) return;
     this.#announced = true;
     this.#emit('drain', { stage: 'announced', connections: this.counters.connections });
-    const timer = setTimeout(() => this.#begin(timeoutMs), Math.min(announceMs, TIMER_MAX_MS));
+    const timer = setTimeout(() => this.#begin(timeoutMs), announceMs);
     this.#unannounce = () => clearTimeout(timer);
   }
 
@@ -415,6 +412,27 @@ export class Server {
       }
     }
   }
+}
+
+/** Who knows Node's own servers gives a callback, or a host beside the port: not looked at here. */
+function checkArguments(name: string, given: ArrayLike<unknown>): void {
+  if (Array.from(given).some((one) => typeof one === 'function')) {
+    throw new TypeError(`${name} returns a promise: await it`);
+  }
+  if (given.length > 1) throw new TypeError(`${name} takes one argument, such as { port, host }`);
+}
+
+function checkedClose(options: CloseOptions): CloseOptions {
+  knowsOnly(options, ['timeoutMs', 'announceMs'], 'close');
+  const { timeoutMs = 0, announceMs = 0 } = options;
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
+    throw new TypeError(`timeoutMs must be a number of at least 0, not ${String(timeoutMs)}`);
+  }
+  if (typeof announceMs !== 'number' || !(announceMs >= 0 && announceMs <= TIMER_MAX_MS)) {
+    const most = `a number of 0 to ${TIMER_MAX_MS}`;
+    throw new TypeError(`announceMs must be ${most}, not ${String(announceMs)}`);
+  }
+  return options;
 }
 
 function forwardersOf(proxies: ServerOptions['trustedProxies']): Forwarders | undefined {

@@ -107,7 +107,7 @@ function read(pem: Pem, where: string): string {
     throw new Error(`${where} is no PEM text: for a file, give { file: path }`);
   }
   if (pem instanceof Uint8Array) return Buffer.from(pem).toString('latin1');
-  if (typeof pem?.file !== 'string') {
+  if (typeof pem?.file !== 'string' && !(pem?.file instanceof URL)) {
     throw new TypeError(`${where} is PEM text, octets of it, or { file: path }`);
   }
   try {

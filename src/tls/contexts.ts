@@ -5,6 +5,7 @@
  * A set of certificates never changes: a connection keeps the one that its handshake began with, so
  * that loading anew does not touch it.
  */
+import { knowsOnly } from '../errors.ts';
 import { CertificateEntry } from './certificate-entry.ts';
 import type { CertificateOptions, Pem, TlsOptions } from './options.ts';
 import { canonicalName, hostOf, isServerName } from './server-name.ts';
@@ -74,10 +75,8 @@ export class TlsContexts {
   }
 
   /** The files that certificates and keys come from. */
-  get files(): string[] {
-    return certificatesOf(this.options)
-      .flatMap(({ cert, key, clientCertificates }) => [cert, key, clientCertificates?.ca])
-      .flatMap((pem) => (isFile(pem) ? [pem.file] : []));
+  get files(): (string | URL)[] {
+    return filesOf(this.options);
   }
 
   /** Loads all files. Throws where one is bad. */
@@ -91,8 +90,14 @@ export class TlsContexts {
   }
 }
 
-function isFile(pem: Pem | undefined): pem is { readonly file: string } {
-  return typeof pem === 'object' && !(pem instanceof Uint8Array);
+function filesOf(options: TlsOptions): (string | URL)[] {
+  return certificatesOf(options)
+    .flatMap(({ cert, key, clientCertificates }) => [cert, key, clientCertificates?.ca])
+    .flatMap((pem) => (isFile(pem) ? [pem.file] : []));
+}
+
+function isFile(pem: Pem | undefined): pem is { readonly file: string | URL } {
+  return typeof pem === 'object' && pem !== null && !(pem instanceof Uint8Array);
 }
 
 function certificatesOf({ certificates }: TlsOptions): readonly CertificateOptions[] {
@@ -165,6 +170,9 @@ function checkOptions(options: TlsOptions): void {
   const { ticketKey, watch = false } = options;
   if (ticketKey !== undefined) checkTicketKey(ticketKey, 'tls.ticketKey');
   if (typeof watch !== 'boolean') throw new TypeError('tls.watch is true or false');
+  if (watch && filesOf(options).length === 0) {
+    throw new TypeError('tls.watch has nothing to watch: give cert and key as { file: path }');
+  }
 }
 
 /** Throws a TypeError for what is no key of tickets; `what` names it. */
@@ -185,11 +193,4 @@ function checkEntry(entry: CertificateOptions, where: string): void {
     throw new TypeError(`${where}.clientCertificates is { ca, mode }`);
   }
   knowsOnly(clientCertificates, ['ca', 'mode'], `${where}.clientCertificates`);
-}
-
-/** A typo in what guards a server must not be a server without a guard. */
-function knowsOnly(object: object, names: readonly string[], where: string): void {
-  const unknown = Object.keys(object).find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  throw new TypeError(`${where} knows no ${unknown}; it knows ${names.join(', ')}`);
 }

@@ -13,6 +13,7 @@
 import { X509Certificate } from 'node:crypto';
 import { homedir, platform } from 'node:os';
 import { resolve } from 'node:path';
+import { knowsOnly } from '../errors.ts';
 import {
   addAuthority, authorityNumbers, authorityPath, cacheFolder, certificatePath, readAuthority,
   readLeaf, removeAuthority, replaceLeaf, type Environment,
@@ -54,6 +55,7 @@ export interface DevelopmentCertificate {
   readonly remarks: readonly string[];
 }
 
+const OPTION_NAMES = ['names', 'folder', 'environment', 'now'];
 const ALWAYS = ['localhost', '127.0.0.1', '::1'];
 /** A certificate with less than this left is renewed. */
 const RENEWED_WITH = 30 * DAY;
@@ -63,9 +65,17 @@ const ATTEMPTS = 16;
 /** The cache cannot be used for a reason that is not the system's. */
 class CacheError extends Error {}
 
-/** Throws RangeError for a name that is none; whatever the cache does, there is a certificate. */
+/**
+ * Throws TypeError for an unknown option, RangeError for a name that is none; whatever the cache
+ * does, there is a certificate.
+ */
 export function developmentCertificate(options: DevelopmentOptions = {}): DevelopmentCertificate {
-  const names = parseGeneralNames([...ALWAYS, ...options.names ?? []]);
+  knowsOnly(options, OPTION_NAMES, 'developmentCertificate');
+  const { names: more = [] } = options;
+  if (!Array.isArray(more) || more.some((name) => typeof name !== 'string')) {
+    throw new TypeError("names is a list of names, such as ['dev.test', '192.168.1.5']");
+  }
+  const names = parseGeneralNames([...ALWAYS, ...more]);
   const now = options.now ?? Date.now();
   try {
     const folder = options.folder ??

@@ -1,7 +1,7 @@
 /** What a server is told about TLS: certificates, names, policies. Checked by contexts.ts. */
 
-/** Text in PEM, or the file that holds it: files can be loaded anew. */
-export type Pem = string | Uint8Array | { readonly file: string };
+/** Text in PEM, or the file that holds it, by path or `file:` URL: files can be loaded anew. */
+export type Pem = string | Uint8Array | { readonly file: string | URL };
 
 /** Certificates that clients show (RFC 8446 §4.3.2). */
 export interface ClientCertificates {

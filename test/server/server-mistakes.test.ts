@@ -11,9 +11,40 @@ const hello = (): HttpResponse => new HttpResponse(200, {}, 'hello');
 const loopback = { host: '127.0.0.1' };
 
 describe('what is unknown or no value is refused by name', () => {
-  test.each([{ limit: {} }, { port: 1 }])('createServer(..., %j)', (options) => {
-    expect(() => createServer(hello, options as ServerOptions))
-      .toThrow(/knows no option \w+; it knows limits, onError/);
+  test.each([
+    [{ limit: {} }, 'createServer knows no limit; it knows limits, onError'],
+    [{ port: 1 }, 'createServer knows no port; it knows limits'],
+    [null, 'createServer takes an object; it knows limits'],
+    [8080, 'createServer takes an object; it knows limits'],
+  ])('createServer(..., %j)', (options, message) => {
+    expect(() => createServer(hello, options as ServerOptions)).toThrow(message);
+  });
+
+  test.each<[string, unknown[], string]>([
+    ['listen', [0, hello], 'listen returns a promise: await it'],
+    ['listen', [hello], 'listen returns a promise: await it'],
+    ['listen', [0, '127.0.0.1'], 'listen takes one argument, such as { port, host }'],
+    ['close', [hello], 'close returns a promise: await it'],
+    ['close', [5000], 'close takes an object; it knows timeoutMs, announceMs'],
+    ['close', [null], 'close takes an object; it knows timeoutMs, announceMs'],
+    ['close', [{ timeout: 1 }], 'close knows no timeout; it knows timeoutMs, announceMs'],
+    ...[NaN, -1, '5', null, Infinity, 2 ** 31].map((announceMs): [string, unknown[], string] => [
+      'close', [{ announceMs }],
+      `announceMs must be a number of 0 to 2147483647, not ${announceMs}`,
+    ]),
+  ])('%s(...%j): %s', async (name, given, message) => {
+    const server = await serve(hello);
+    const called = name === 'close' ? server : createServer(hello);
+    const result = Reflect.apply(called[name as 'close'], called, given) as Promise<void>;
+    await expect(result).rejects.toThrow(new TypeError(message));
+    expect([server.port > 0, called.readiness().status]).toEqual([true, 200]);
+  });
+
+  test('close({ announceMs: 2 ** 31 - 1 }), the longest that a timer can be', async () => {
+    const server = await serve(hello);
+    void server.close({ announceMs: 2 ** 31 - 1 });
+    expect([server.port > 0, server.readiness().status]).toEqual([true, 503]);
+    await server.close({ timeoutMs: 0 });
   });
 
   test.each<[unknown, string]>([
@@ -30,7 +61,7 @@ describe('what is unknown or no value is refused by name', () => {
     await connected(server.port);
   });
 
-  test.each([NaN, -1, 'soon'])('close({ timeoutMs: %s })', async (timeoutMs) => {
+  test.each([NaN, -1, 'soon', '5', null])('close({ timeoutMs: %s })', async (timeoutMs) => {
     const server = await serve(hello);
     await expect(server.close({ timeoutMs: timeoutMs as number })).rejects.toThrow('timeoutMs');
     expect(server.port).toBeGreaterThan(0);

@@ -3,6 +3,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   HttpResponse, createServer, type Handler, type HttpRequest, type ListenTarget,
@@ -413,7 +414,7 @@ describe('E14 certificates and keys while it runs', () => {
       writeFileSync(key, leaf.key);
     };
     put(COM);
-    const certificates = { cert: { file: cert }, key: { file: key } };
+    const certificates = { cert: { file: pathToFileURL(cert) }, key: { file: key } };
     const server = await serve(hello, { tls: { certificates, ...more } });
     return [server, () => put(ORG), () => writeFileSync(cert, ''), put];
   }

@@ -2,6 +2,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DAY, issueLeaf, type KeyAndCertificate } from '../../src/tls/certificate.ts';
 import { CertificateEntry } from '../../src/tls/certificate-entry.ts';
@@ -38,7 +39,9 @@ describe('where PEM comes from', () => {
     const file = join(folder, 'cert.pem');
     writeFileSync(file, LEAF.cert);
     const { cert: text } = LEAF;
-    const serials = [text, Buffer.from(text), new TextEncoder().encode(text), { file }]
+    const octets = new TextEncoder().encode(text);
+    const url = { file: pathToFileURL(file) };
+    const serials = [text, Buffer.from(text), octets, { file }, url]
       .map((cert) => entry({ cert }).certificate.serialNumber);
     expect(new Set(serials).size).toBe(1);
   });
@@ -76,6 +79,8 @@ describe('what is refused', () => {
     ['a key that is not there', { key: { file: '/nowhere/key.pem' } }, `${WHERE}.key: ENOENT`],
     ['an authority that is not there', { clientCertificates: { ca: { file: '/nowhere/ca' } } },
       `${WHERE}.clientCertificates.ca: ENOENT`],
+    ['another URL', { cert: { file: new URL('https://a.test/') } },
+      `${WHERE}.cert: The URL must be of scheme file`],
     ['a number', { cert: 1 as never },
       `${WHERE}.cert is PEM text, octets of it, or { file: path }`],
     ['nothing', { key: undefined as never }, `${WHERE}.key is PEM text, octets of it`],

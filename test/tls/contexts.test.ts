@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { issueLeaf } from '../../src/tls/certificate.ts';
 import { CertificateSet, TlsContexts } from '../../src/tls/contexts.ts';
@@ -204,6 +205,8 @@ describe('what cannot be', () => {
     ['a ticket key of text', { certificates: EXACT, ticketKey: 'x'.repeat(48) }, '48 random'],
     ['a policy of nothing', { certificates: { ...EXACT, clientCertificates: null } },
       'tls.certificates[0].clientCertificates is { ca, mode }'],
+    ['nothing to watch', { certificates: EXACT, watch: true },
+      'tls.watch has nothing to watch: give cert and key as { file: path }'],
     ['watch as a word', { certificates: EXACT, watch: 'yes' }, 'tls.watch is true or false'],
     ['null', null, 'tls is an object'],
     ['an unknown name', { certificates, ciphers: 'ALL' }, 'tls knows no ciphers; it knows'],
@@ -227,12 +230,17 @@ describe('what cannot be', () => {
     expect(() => new TlsContexts(options as TlsOptions)).toThrow(message);
   });
 
-  test('each choice that can be is taken', () => {
+  test('each choice that can be is taken', async () => {
+    const file = pathToFileURL(join(await temporaryDirectory(), 'key.pem'));
+    writeFileSync(file, EXACT.key);
     for (const minVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       for (const clearText of ['redirect', 'serve', 'refuse'] as const) {
         const ticketKey = new Uint8Array(48);
-        const options = { certificates, minVersion, clearText, ticketKey, watch: true };
-        expect(new TlsContexts(options).options).toBe(options);
+        const one = { ...EXACT, key: { file } };
+        const options = { certificates: one, minVersion, clearText, ticketKey, watch: true };
+        const made = new TlsContexts(options);
+        expect([made.options, made.files]).toEqual([options, [file]]);
+        expect(made.options).toBe(options);
       }
     }
   });

@@ -85,6 +85,21 @@ describe('the first time', () => {
     expect(Date.parse(leafOf(made).validTo)).toBeGreaterThan(Date.now() + 396 * DAY);
   });
 
+  test.each<[unknown, string]>([
+    [{ names: 'dev.test' }, "names is a list of names, such as ['dev.test', '192.168.1.5']"],
+    [{ names: [5] }, 'names is a list of names'], [{ names: null }, 'names is a list of names'],
+    [{ name: ['dev.test'] }, 'developmentCertificate knows no name; it knows names, folder'],
+    [['dev.test'], 'developmentCertificate takes an object; it knows names'],
+    [null, 'developmentCertificate takes an object'],
+  ])('%j is refused before anything is made', (options, message) => {
+    vi.mocked(addAuthority).mockClear();
+    expect(() => developmentCertificate(options as DevelopmentOptions))
+      .toThrow(expect.objectContaining({
+        name: 'TypeError', message: expect.stringContaining(message) as string,
+      }));
+    expect(addAuthority).not.toHaveBeenCalled();
+  });
+
   test('a name that is none is refused before anything is made', () => {
     expect(() => certificate({ names: ['a_b'] })).toThrow(RangeError);
     expect(existsSync(folder)).toBe(false);
