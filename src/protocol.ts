@@ -49,7 +49,7 @@ export interface ClientCertificate {
   readonly serialNumber: string;
   readonly fingerprint256: string;
   readonly validTo: string;
-  /** DER. */
+  /** DER. Not enumerable: as JSON, and in a log, it would be a thousand numbers. */
   readonly raw: Uint8Array;
 }
 

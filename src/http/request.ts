@@ -159,8 +159,15 @@ export class HttpRequest {
     this.#origin.inform(status, Fields.from(fields));
   }
 
-  /** Pushes the answer to GET of `target` (RFC 9113 §8.4). False: not HTTP/2, or not wanted. */
+  /**
+   * Pushes the answer to GET of `target` (RFC 9113 §8.4). False: not HTTP/2, or not wanted. Throws
+   * a TypeError for what does not begin with `/`.
+   */
   push(target: string, fields?: FieldsInit): boolean {
+    if (typeof target !== 'string' || !target.startsWith('/')) {
+      const given = typeof target === 'string' ? JSON.stringify(target) : typeof target;
+      throw new TypeError(`push takes a path such as "/style.css", not ${given} (RFC 9113 §8.4)`);
+    }
     return this.#origin.push(target, Fields.from(fields));
   }
 }

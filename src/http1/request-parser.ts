@@ -7,7 +7,7 @@
  * again when `limitAt` is reached or another line has come. Framing is framing.ts's, meaning is
  * http/'s.
  */
-import { CR, LF, SP, TARGET, TOKEN, latin1 } from '../bytes/ascii.ts';
+import { CR, LF, SP, TARGET, TOKEN, latin1, latin1Octets } from '../bytes/ascii.ts';
 import { ConnectionError } from '../errors.ts';
 import type { Fields } from '../http/fields.ts';
 import type { Limits } from '../limits.ts';
@@ -17,6 +17,9 @@ import { FieldLines, MORE, hex, parseFieldLines, type SectionBounds } from './fi
 const METHOD_BYTES_MAX = 32;
 /** The first octet of a TLS ClientHello (RFC 8446 §5.1). */
 const TLS_HANDSHAKE = 0x16;
+/** How a PROXY header of version 1 begins; one of 2 has two empty lines and NUL. */
+const PROXY_LINE: readonly number[] = [...latin1Octets('PROXY ')];
+const PROXY_EMPTY_BYTES = 4;
 /** ` HTTP/1.1` without the space. */
 const VERSION_BYTES = 8;
 const VERSION_FORM = 'HTTP/0.0';
@@ -71,7 +74,7 @@ export function parseRequestHead(
   head.limitAt = limit - start;
   if (lineStart >= end || (bytes[lineStart] === CR)) return MORE;
 
-  const methodEnd = scanMethod(bytes, lineStart, end, limit, bounds);
+  const methodEnd = scanMethod(bytes, lineStart, end, limit, bounds, lineStart - start);
   if (methodEnd === MORE) return MORE;
   head.isHead = methodEnd - lineStart === 4 && latin1(bytes, lineStart, methodEnd) === 'HEAD';
   const targetEnd = scanTarget(bytes, methodEnd + 1, end, limit, bounds);
@@ -79,7 +82,7 @@ export function parseRequestHead(
   const versionAt = targetEnd + 1;
   if (versionAt + VERSION_BYTES > limit) throw tooLong(bounds);
   if (!isVersion(bytes, versionAt, Math.min(end, versionAt + VERSION_BYTES))) {
-    throw new ConnectionError(400, 'the version is not HTTP/DIGIT.DIGIT (RFC 9112 §2.3)');
+    throw refusal(bytes, lineStart, 'the version is not HTTP/DIGIT.DIGIT (RFC 9112 §2.3)');
   }
   if (versionAt + VERSION_BYTES + 2 > end) return MORE;
   head.minor = parseVersion(bytes, versionAt);
@@ -113,8 +116,10 @@ function skipEmptyLines(bytes: Uint8Array, start: number, end: number, most: num
   return at;
 }
 
+/** `skipped`: octets of empty lines before. */
 function scanMethod(
   bytes: Uint8Array, start: number, end: number, limit: number, bounds: HeadBounds,
+  skipped: number,
 ): number {
   const stop = Math.min(end, limit);
   let at = start;
@@ -130,6 +135,7 @@ function scanMethod(
     if (at === start && bytes[at] === TLS_HANDSHAKE) {
       throw new ConnectionError(400, 'TLS on a port that speaks clear text (RFC 9112 §3.1)');
     }
+    if (at === start && bytes[at] === 0 && skipped === PROXY_EMPTY_BYTES) throw proxyRefusal();
     const octet = hex(bytes[at] as number);
     throw new ConnectionError(400, `octet ${octet} in the method (RFC 9112 §3.1)`);
   }
@@ -149,7 +155,8 @@ function scanTarget(
   const octet = bytes[at] as number;
   if (octet === SP && at > start) return at;
   if (octet === CR || octet === LF) {
-    throw new ConnectionError(400, 'a request line without target or version (RFC 9112 §3)');
+    const lineStart = limit - bounds.lineBytes;
+    throw refusal(bytes, lineStart, 'a request line without target or version (RFC 9112 §3)');
   }
   throw new ConnectionError(400, `octet ${hex(octet)} in the request target (RFC 9112 §3.2)`);
 }
@@ -175,6 +182,17 @@ function parseVersion(bytes: Uint8Array, at: number): number {
     throw new ConnectionError(505, `HTTP/${major}.${minor} is not spoken here (RFC 9110 §15.6.6)`);
   }
   return minor === 0 ? 0 : 1;
+}
+
+/** What a proxy says before a request is none: whoever set it up is told what is missing. */
+function refusal(bytes: Uint8Array, lineStart: number, message: string): ConnectionError {
+  const isProxy = PROXY_LINE.every((octet, index) => bytes[lineStart + index] === octet);
+  return isProxy ? proxyRefusal() : new ConnectionError(400, message);
+}
+
+function proxyRefusal(): ConnectionError {
+  const remedy = 'name the proxy in listen({ proxyProtocol })';
+  return new ConnectionError(400, `it begins with a PROXY header: ${remedy} (RFC 9112 §3)`);
 }
 
 /** The commonest method without a new string. */

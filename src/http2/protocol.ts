@@ -137,7 +137,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     const section = requestSection(list);
     if (typeof section === 'string') return this.#malformed(streamId, section);
     if (list.isOver || section.lines > this.limits.fieldLines) {
-      this.#refuse(this.#open(streamId, endStream), section, endStream, this.#tooLarge());
+      this.#refuse(this.#open(streamId, endStream), section, endStream, this.#tooLarge(list));
       return;
     }
     const parts = requestParts(section, endStream, this.#offersConnect);
@@ -228,10 +228,12 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     this.#answer(exchange, 431, message);
   }
 
-  #tooLarge(): string {
+  #tooLarge(list: FieldList): string {
     const { fieldSectionBytes, fieldLines } = this.limits;
-    const bounds = `fieldSectionBytes, ${fieldSectionBytes} octets, or fieldLines, ${fieldLines}`;
-    return `fields are over ${bounds} (RFC 6585 §5)`;
+    const limit = list.octets > list.maxOctets
+      ? `fieldSectionBytes, ${fieldSectionBytes} octets`
+      : `fieldLines, ${fieldLines} lines`;
+    return `field lines are over ${limit} (RFC 6585 §5)`;
   }
 
   failure(error: unknown, request: HttpRequest): HttpResponse {
@@ -291,7 +293,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
   // Push (§8.4)
 
   push(parent: Http2Exchange, target: string, fields: Fields): boolean {
-    if (!this.#mayPushOn(parent) || !target.startsWith('/') || !isTargetText(target)) return false;
+    if (!this.#mayPushOn(parent) || !isTargetText(target)) return false;
     const { scheme, authority } = parent.request;
     const streamId = this.streams.lastLocal + 2;
     // First of all: fields that cannot be sent throw, and then nothing was promised.

@@ -278,8 +278,9 @@ function clientCertificate(socket: TLSSocket): ClientCertificate | undefined {
   const shown = socket.getPeerX509Certificate();
   if (shown === undefined) return undefined;
   const { subject, subjectAltName, issuer, serialNumber, fingerprint256, validTo, raw } = shown;
-  return {
+  const told = {
     authorized: socket.authorized,
-    subject, subjectAltName, issuer, serialNumber, fingerprint256, validTo, raw,
+    subject, subjectAltName, issuer, serialNumber, fingerprint256, validTo,
   };
+  return Object.defineProperty(told, 'raw', { value: raw }) as ClientCertificate;
 }

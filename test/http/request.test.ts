@@ -80,6 +80,15 @@ test('push asks the wire', () => {
   expect(request.asked.pushed).toEqual([['/a', [['b', 'c']]]]);
 });
 
+test.each([['a', '"a"'], ['', '""'], ['https://a.example/a', '"https://a.example/a"'],
+  [new URL('https://a.example/a'), 'object'], [undefined, 'undefined']])(
+  'push of %s is a TypeError, whatever the version (RFC 9113 §8.4)', (target, given) => {
+    const request = makeRequest();
+    const message = `push takes a path such as "/style.css", not ${given} (RFC 9113 §8.4)`;
+    expect(() => request.push(target as string)).toThrow(new TypeError(message));
+    expect(request.asked.pushed).toEqual([]);
+  });
+
 describe('signal: the peer is gone', () => {
   const cause = new Error('gone');
 

@@ -34,6 +34,8 @@ function refuses(text: string, limits?: Partial<Limits>): [number, string] {
   return refused(text, parser(limits));
 }
 
+const PROXY = 'it begins with a PROXY header: name the proxy in listen({ proxyProtocol }) ' +
+  '(RFC 9112 §3)';
 const LINE = 'GET / HTTP/1.1\r\n';
 
 describe('§3 Request Line', () => {
@@ -64,6 +66,11 @@ describe('§3 Request Line', () => {
     ['GET\t/ HTTP/1.1', 'octet 0x09 in the method (RFC 9112 §3.1)'],
     ['GET\r\n', 'octet 0x0d in the method (RFC 9112 §3.1)'],
     ['\x16\x03\x01\x02\x00', 'TLS on a port that speaks clear text (RFC 9112 §3.1)'],
+    ['PROXY TCP4 192.0.2.43 203.0.113.7 56324 443', PROXY],
+    ['PROXY TCP6 ::1 ::1 1 2', PROXY], ['PROXY UNKNOWN', PROXY], ['PROXY UNKNOWN ::1 x', PROXY],
+    ['\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c', PROXY],
+    ['\r\n\0', 'octet 0x00 in the method (RFC 9112 §3.1)'],
+    ['XPROXY UNKNOWN ::1', 'the version is not HTTP/DIGIT.DIGIT (RFC 9112 §2.3)'],
     ['GET  / HTTP/1.1', 'octet 0x20 in the request target (RFC 9112 §3.2)'],
     ['GET /\t HTTP/1.1', 'octet 0x09 in the request target (RFC 9112 §3.2)'],
     ['GET /a#b HTTP/1.1', 'octet 0x23 in the request target (RFC 9112 §3.2)'],

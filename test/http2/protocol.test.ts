@@ -1,8 +1,10 @@
 /** The server's side: what it tells of itself, and whom it tells of what happened. */
 import { expect, test } from 'vitest';
 import { ACK, GOAWAY, PING } from '../../src/http2/frame.ts';
+import type { Limits } from '../../src/limits.ts';
 import {
   data, get, headers, numberIn, open, outcomeOf, ping, reset, silent, textOf, type Connected,
+  type FieldPairs,
 } from '../support/http2.ts';
 
 /** The last streams of all GOAWAY, in order. */
@@ -24,6 +26,19 @@ test('offences are told, with their section', async () => {
   expect(connected.refused).toEqual([
     'no :method (RFC 9113 §8.3.1)', 'HEADERS on an idle stream (RFC 9113 §5.1.1)',
   ]);
+});
+
+test.each<[string, Partial<Limits>, FieldPairs, string]>([
+  ['octets', { fieldSectionBytes: 100, requestLineBytes: 100 }, [['a', 'b'.repeat(200)]],
+    'fieldSectionBytes, 100 octets'],
+  ['lines', { fieldLines: 1 }, [['a', 'b'], ['a', 'b']], 'fieldLines, 1 lines'],
+  ['many lines', { fieldLines: 1 }, Array.from({ length: 9 }, () => ['a', 'b']),
+    'fieldLines, 1 lines'],
+])('431 for %s names the limit that was crossed (RFC 6585 §5)', async (_, limits, pairs, limit) => {
+  const connected = await open(silent, { limits });
+  await connected.send(get(1, '/', pairs));
+  expect(outcomeOf(connected).answers[1])
+    .toContain(`"detail":"field lines are over ${limit} (RFC 6585 `);
 });
 
 test('a PING of ours that is not answered destroys the connection', async () => {

@@ -369,6 +369,19 @@ describe('E15 who asks', () => {
       }));
   });
 
+  test.each([
+    ['1', 'PROXY TCP4 192.0.2.43 203.0.113.7 56324 443\r\n', {}],
+    ['2', '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0', {}],
+    ['1 beside TLS', 'PROXY UNKNOWN\r\n', { tls: BOTH }],
+  ])('PROXY %s where none is asked for: 400, with what to do', async (_, header, options) => {
+    const { server, requests } = await keeping(options);
+    const told: string[] = [];
+    server.on('refused', ({ detail }) => told.push(detail));
+    expect(await statusOf(await connected(server.port), header + get('a'))).toBe(400);
+    expect(told).toEqual([expect.stringContaining('name the proxy in listen({ proxyProtocol })')]);
+    expect(requests).toEqual([]);
+  });
+
   test('PROXY, then TLS: the ends are those that it tells', async () => {
     const { server, requests } = await keeping({ tls: BOTH }, { proxyProtocol: ['loopback'] });
     const { socket } = await connected(server.port);

@@ -157,6 +157,10 @@ describe('E8 certificates of clients (RFC 8446 §4.3.2)', () => {
       fingerprint256: expect.stringMatching(/^([0-9A-F]{2}:){31}/) as string,
     });
     expect(facts?.clientCertificate?.raw.length).toBeGreaterThan(100);
+    // What a log would have of it.
+    const logged = JSON.stringify(facts);
+    expect(logged).toContain('"subjectAltName":"DNS:client.example.com"');
+    expect(logged.length).toBeLessThan(1000);
   });
 
   test.each([['none', undefined], ['another\'s', STRANGER], ['a server\'s', COM]] as const)(
