@@ -1,7 +1,7 @@
 /**
  * The two ends of a connection (Peer), of its socket or as a proxy told them. The far end is what
- * the kernel told when the socket was accepted: after a reset it can no longer be told, and '' would
- * pass for a Unix socket's.
+ * the kernel told when the socket was accepted: after a reset it can no longer be told, and ''
+ * would pass for a Unix socket's.
  */
 import type { Socket } from 'node:net';
 import type { Peer, TlsFacts } from '../protocol.ts';

@@ -119,7 +119,7 @@ describe('a socket without an address', () => {
     return { client, manager, workers };
   }
 
-  test('has been reset, and is not taken for one of a Unix socket: what it sent is lost', async () => {
+  test('has been reset, and is not taken for a Unix socket: what it sent is lost', async () => {
     const { client, manager, workers } = await reset(false);
     expect([client.text, workers.length]).toEqual(['', 0]);
     expect(manager.counters).toMatchObject({ accepted: 1, connections: 0, refused: 0 });
