@@ -12,7 +12,7 @@ export type {
 export {
   developmentCertificate, type DevelopmentCertificate, type DevelopmentOptions,
 } from './tls/development.ts';
-export { DEFAULT_LIMITS, type Limits } from './limits.ts';
+export { DEFAULT_LIMITS, type LimitChanges, type Limits } from './limits.ts';
 export { ConnectionError, PeerGoneError, ProtocolError, StreamError } from './errors.ts';
 export { Fields, type FieldValue, type FieldsInit } from './http/fields.ts';
 export { HttpError } from './http/http-error.ts';

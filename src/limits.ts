@@ -118,6 +118,9 @@ export interface Limits {
   readonly connectionsPerAddress: number;
 }
 
+/** Limits in place of the defaults; undefined is the default. */
+export type LimitChanges = { readonly [Name in keyof Limits]?: Limits[Name] | undefined };
+
 const KIB = 1024;
 
 export const DEFAULT_LIMITS: Limits = Object.freeze({
@@ -197,7 +200,7 @@ const LEAST: Partial<Record<keyof Limits, 1>> = {
 /**
  * The defaults with some replaced. Throws a TypeError that says which is unknown or not a count.
  */
-export function limitsFrom(changes: Partial<Limits> = {}): Limits {
+export function limitsFrom(changes: LimitChanges = {}): Limits {
   if (typeof changes !== 'object' || changes === null) {
     throw new TypeError('limits are an object, such as { idleMs: 5000 }');
   }

@@ -25,7 +25,7 @@ export type Middleware = (
 export interface Service {
   readonly handle: Handler;
   /** Protocols that CONNECT may ask for on HTTP/2 (RFC 8441 §4), such as `websocket`. */
-  readonly connectProtocols?: readonly string[];
+  readonly connectProtocols?: readonly string[] | undefined;
 }
 
 export interface Exchange {

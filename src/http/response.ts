@@ -15,6 +15,13 @@ export type SwitchTarget = ProtocolFactory<ConnectionTransport>;
 /** A body was given a second time: it is the first exchange's to pull and to cancel. */
 export class BodyGivenError extends TypeError {}
 
+/** Undefined parts stay as they are. */
+interface ResponseParts {
+  readonly status?: number | undefined;
+  readonly fields?: FieldsInit | undefined;
+  readonly body?: Body | undefined;
+}
+
 export class HttpResponse {
   readonly status: number;
   readonly fields: Fields;
@@ -67,9 +74,9 @@ export class HttpResponse {
     return this.body;
   }
 
-  /** This answer with parts replaced; a body that is replaced is cancelled. */
-  with(parts: { status?: number; fields?: FieldsInit; body?: Body }): HttpResponse {
-    const body = 'body' in parts ? parts.body ?? null : this.body;
+  /** This answer with parts replaced; a body that is replaced is cancelled, with null by none. */
+  with(parts: ResponseParts): HttpResponse {
+    const body = parts.body === undefined ? this.body : parts.body;
     if (body !== this.body) this.cancel();
     const fields = parts.fields ?? this.fields;
     return new HttpResponse(parts.status ?? this.status, fields, body, this.switchTo);

@@ -12,10 +12,10 @@ import { HttpResponse } from './response.ts';
 
 export interface StrictTransportOptions {
   /** How long a client is to remember it; default one year. 0 makes it forget. */
-  readonly maxAgeSeconds?: number;
-  readonly includeSubDomains?: boolean;
+  readonly maxAgeSeconds?: number | undefined;
+  readonly includeSubDomains?: boolean | undefined;
   /** Asks to be in the lists that browsers come with; wants a year and all subdomains. */
-  readonly preload?: boolean;
+  readonly preload?: boolean | undefined;
 }
 
 const OPTION_NAMES = ['maxAgeSeconds', 'includeSubDomains', 'preload'];

@@ -29,14 +29,14 @@ import { WE_RESET } from './stream-table.ts';
 
 /** What a client asks. Pseudo-header fields are the parts; `fields` are all others. */
 export interface ClientRequest {
-  readonly method?: string;
-  readonly scheme?: 'http' | 'https';
+  readonly method?: string | undefined;
+  readonly scheme?: 'http' | 'https' | undefined;
   readonly authority: string;
   /** Path and query; none for CONNECT. */
-  readonly path?: string;
-  readonly protocol?: string;
-  readonly fields?: Fields;
-  readonly body?: Uint8Array | BodySource;
+  readonly path?: string | undefined;
+  readonly protocol?: string | undefined;
+  readonly fields?: Fields | undefined;
+  readonly body?: Uint8Array | BodySource | undefined;
 }
 
 /** The final answer, as its head has come; content follows by `body`. */
@@ -49,9 +49,9 @@ export interface ClientResponse {
 export interface Http2ClientOptions {
   readonly limits: Limits;
   /** Takes what the server pushes; undefined: push is turned off (§8.4). */
-  readonly pushed?: (path: string, response: Promise<ClientResponse>) => void;
+  readonly pushed?: ((path: string, response: Promise<ClientResponse>) => void) | undefined;
   /** Is told of interim responses (RFC 9110 §15.2). */
-  readonly informed?: (status: number, fields: Fields) => void;
+  readonly informed?: ((status: number, fields: Fields) => void) | undefined;
 }
 
 export class Http2Client extends Http2Connection {

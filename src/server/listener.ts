@@ -12,22 +12,22 @@ import { knowsOnly } from '../errors.ts';
 /** Where to listen: a port with a host, or the path of a Unix socket. */
 export interface ListenTarget {
   /** 0 picks a free port. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Default: all addresses, IPv6 and IPv4. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /** A Unix socket, in place of host and port. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** Connections that the kernel holds until they are accepted; default 4096. */
-  readonly backlog?: number;
+  readonly backlog?: number | undefined;
   /** Several processes on one port, where Node and the system have it. */
-  readonly reusePort?: boolean;
+  readonly reusePort?: boolean | undefined;
   /**
    * Proxies that open each connection with a PROXY header, as in `trustedProxies`; nobody else can
    * come. Default: none, and no header is understood.
    */
-  readonly proxyProtocol?: readonly string[];
+  readonly proxyProtocol?: readonly string[] | undefined;
   /** Closes the server when it fires. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const BACKLOG = 4096;

@@ -14,7 +14,7 @@ import { problem } from '../http/problem.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { HttpResponse } from '../http/response.ts';
 import { trustList } from '../http/trust-list.ts';
-import { limitsFrom, type Limits } from '../limits.ts';
+import { limitsFrom, type LimitChanges, type Limits } from '../limits.ts';
 import { TlsContexts } from '../tls/contexts.ts';
 import type { TlsOptions } from '../tls/options.ts';
 import { ConnectionManager, type Counters } from './connection-manager.ts';
@@ -24,15 +24,15 @@ import type { TlsControl } from './tls-acceptor.ts';
 
 export interface ServerOptions {
   /** Limits and timeouts other than the defaults. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: LimitChanges | undefined;
   /** Makes the answer to what a handler threw; default: its HttpError, or a plain 500. */
-  readonly onError?: (error: unknown, request: HttpRequest) => HttpResponse;
+  readonly onError?: ((error: unknown, request: HttpRequest) => HttpResponse) | undefined;
   /** Makes the answer to what the wire refuses; default: a problem document (RFC 9457). */
-  readonly onRefusal?: (status: number, detail: string) => HttpResponse;
+  readonly onRefusal?: ((status: number, detail: string) => HttpResponse) | undefined;
   /** Authorities served, such as `example.com`; a request for another is 421 (RFC 9110 §7.4). */
-  readonly authorities?: readonly string[];
+  readonly authorities?: readonly string[] | undefined;
   /** Answers TRACE (RFC 9110 §9.3.8); default false: 405. */
-  readonly allowTrace?: boolean;
+  readonly allowTrace?: boolean | undefined;
   /** Certificates, and TLS on the port besides clear text (RFC 9110 §4.2.2). */
   readonly tls?: TlsOptions | false | undefined;
   /**
@@ -40,7 +40,7 @@ export interface ServerOptions {
    * `10.0.0.0/8`, `loopback`, `private`, and `unix` for all peers of a Unix socket. See
    * `request.client`.
    */
-  readonly trustedProxies?: readonly string[] | TrustedProxies;
+  readonly trustedProxies?: readonly string[] | TrustedProxies | undefined;
 }
 
 /** Proxies, and which fields it is that they write: the others are a client's. */
@@ -104,12 +104,12 @@ type Listeners = { [Name in keyof ServerEvents]: ((event: ServerEvents[Name]) =>
 
 export interface CloseOptions {
   /** How long what is begun may take; default `drainMs`. 0: no time at all. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * How long `readiness` says so beforehand, while all is served as ever; default 0, and at most
    * 2,147,483,647, the longest that a timer can be.
    */
-  readonly announceMs?: number;
+  readonly announceMs?: number | undefined;
 }
 
 /** Makes a server of a handler, or of a Service such as an App. It listens when told to. */

@@ -15,11 +15,11 @@ import type { ConnectionTransport, Peer, Protocol, ProtocolFactory } from '../pr
 import { HandClock } from './hand-clock.ts';
 
 export interface MemoryTransportOptions {
-  readonly clock?: HandClock;
-  readonly limits?: Limits;
-  readonly peer?: Partial<Peer>;
+  readonly clock?: HandClock | undefined;
+  readonly limits?: Limits | undefined;
+  readonly peer?: Partial<Peer> | undefined;
   /** Octets that the peer takes before it stops reading; `release` moves it. Default: no bound. */
-  readonly window?: number;
+  readonly window?: number | undefined;
 }
 
 const PEER: Peer = {

@@ -28,13 +28,13 @@ import { trustHint } from './trust-hint.ts';
 
 export interface DevelopmentOptions {
   /** DNS names, wildcards too, and addresses besides `localhost`, `127.0.0.1` and `::1`. */
-  readonly names?: readonly string[];
+  readonly names?: readonly string[] | undefined;
   /** Where to keep it, in place of the user's cache. */
-  readonly folder?: string;
+  readonly folder?: string | undefined;
   /** Where XDG_CACHE_HOME or LOCALAPPDATA are looked up; without it the cache is in the home. */
-  readonly environment?: Environment;
+  readonly environment?: Environment | undefined;
   /** Milliseconds since 1970. */
-  readonly now?: number;
+  readonly now?: number | undefined;
 }
 
 export interface DevelopmentCertificate {

@@ -84,6 +84,8 @@ describe('with', () => {
     expect(response.with({ status: 201 })).toMatchObject({ status: 201, body: 'hello' });
     expect([...response.with({ fields: { c: 'd' } }).fields]).toEqual([['c', 'd']]);
     expect(response.with({ body: 'bye' })).toMatchObject({ status: 200, body: 'bye' });
+    const same = response.with({ status: undefined, fields: undefined, body: undefined });
+    expect(same).toMatchObject({ status: 200, fields: response.fields, body: 'hello' });
     expect([response.status, [...response.fields], response.body])
       .toEqual([200, [['a', 'b']], 'hello']);
   });

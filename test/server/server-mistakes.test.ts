@@ -2,9 +2,11 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { HttpError } from '../../src/http/http-error.ts';
 import { HttpResponse } from '../../src/http/response.ts';
+import { strictTransportSecurity } from '../../src/http/transport-security.ts';
 import type { ListenTarget } from '../../src/server/listener.ts';
 import { createServer, type ServerOptions } from '../../src/server/server.ts';
-import { Client, connected, eventually, serve } from '../support/sockets.ts';
+import { developmentCertificate } from '../../src/tls/development.ts';
+import { Client, connected, eventually, serve, temporaryDirectory } from '../support/sockets.ts';
 import { GET } from '../support/vectors.ts';
 
 const hello = (): HttpResponse => new HttpResponse(200, {}, 'hello');
@@ -75,6 +77,33 @@ describe('what is unknown or no value is refused by name', () => {
     expect(await client.send(GET).answered(1)).toMatchObject([{ status: 500 }]);
     expect(told).toEqual([expect.any(TypeError)]);
   });
+});
+
+/** As a program has them that takes its own options on, under `exactOptionalPropertyTypes`. */
+test('options that are undefined are as if they were not given', async () => {
+  const server = createServer({ handle: hello, connectProtocols: undefined }, {
+    limits: { idleMs: undefined }, onError: undefined, onRefusal: undefined, authorities: undefined,
+    allowTrace: undefined, tls: undefined, trustedProxies: undefined,
+  });
+  await server.listen({
+    port: undefined, host: '127.0.0.1', path: undefined, backlog: undefined, reusePort: undefined,
+    proxyProtocol: undefined, signal: undefined,
+  });
+  const client = await connected(server.port);
+  expect(await client.send(GET).answered(1)).toMatchObject([{ status: 200 }]);
+  const folder = await temporaryDirectory();
+  const made = developmentCertificate({ folder, names: undefined, now: undefined });
+  const tls = {
+    certificates: {
+      ...made, passphrase: undefined, names: undefined, clientCertificates: undefined,
+    },
+    minVersion: undefined, unknownNames: undefined, clearText: undefined, ticketKey: undefined,
+    watch: undefined,
+  };
+  expect(() => createServer(hello, { tls, limits: undefined })).not.toThrow();
+  const secure = { maxAgeSeconds: undefined, includeSubDomains: undefined, preload: undefined };
+  expect(() => strictTransportSecurity(secure)).not.toThrow();
+  await server.close({ timeoutMs: undefined, announceMs: undefined });
 });
 
 describe('close', () => {
