@@ -35,6 +35,8 @@ export interface ProtocolsOptions {
   readonly clearText: NonNullable<TlsOptions['clearText']>;
   /** Whether https would find a certificate for an authority. */
   servesAuthority(authority: string): boolean;
+  /** Whether clients must show a certificate there. */
+  asksAt(authority: string): boolean;
   /** The program broke: a handler, or `onRefusal`. */
   failed(error: unknown, request: HttpRequest | undefined): void;
   /** The wire refused what a peer sent. */
@@ -82,13 +84,17 @@ export function protocols(options: ProtocolsOptions): Protocols {
 }
 
 /** What clear text is told where TLS alone is served. */
-function clearHandler({ service, clearText, servesAuthority }: ProtocolsOptions): Handler {
+function clearHandler(options: ProtocolsOptions): Handler {
+  const { service, clearText, servesAuthority, asksAt } = options;
   const refused = problem(400, 'this port speaks TLS: use https');
   if (clearText === 'refuse') return () => refused;
   return (request) => {
     const { authority } = request;
     // A proxy that is trusted says that its client came by TLS.
-    if (request.client.scheme === 'https') return service.handle(request);
+    if (request.client.scheme === 'https') {
+      if (!asksAt(authority)) return service.handle(request);
+      return problem(421, 'clients show a certificate there, which a proxy cannot (RFC 9110 §7.4)');
+    }
     if (authority === '') return problem(400, 'this port speaks TLS, and no Host says where');
     // Nobody is sent to a host that is not ours (RFC 9110 §7.4).
     if (!servesAuthority(authority)) return problem(421, 'no certificate for that authority');

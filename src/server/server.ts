@@ -344,7 +344,8 @@ export class Server {
       onError, onRefusal, authorities, allowTrace,
       forwarders: forwardersOf(trustedProxies),
       clearText: tls === undefined ? 'serve' : tls.clearText ?? 'redirect',
-      servesAuthority: (authority) => this.#manager.admission?.acceptor?.serves(authority) === true,
+      servesAuthority: (authority) => this.#acceptor?.serves(authority) === true,
+      asksAt: (authority) => this.#acceptor?.asksAt(authority) === true,
       failed: (error, request) => this.#failed(error, request),
       refused: ({ code: status, message: detail }, { peer }) => {
         this.#emit('refused', { address: peer.address, status, detail });

@@ -21,7 +21,7 @@ export type HandshakeFailure =
 
 /** What a server does with TLS while it runs. */
 export type TlsControl = Pick<
-  TlsAcceptor<never>, 'reload' | 'setTicketKey' | 'serves' | 'watch' | 'unwatch'
+  TlsAcceptor<never>, 'reload' | 'setTicketKey' | 'serves' | 'asksAt' | 'watch' | 'unwatch'
 >;
 
 /** Hears what became of each handshake; `Arrival` is what it knows the socket by. */
@@ -113,6 +113,11 @@ export class TlsAcceptor<Arrival> {
   serves(authority: string): boolean {
     const { current } = this.#contexts;
     return current.entries.some((entry) => current.serves(entry, authority));
+  }
+
+  /** Whether clients must show a certificate where an authority is served. */
+  asksAt(authority: string): boolean {
+    return this.#contexts.current.asksAt(authority);
   }
 
   /** Loads anew when files change, until `unwatch`; `failed` hears of bad ones. */

@@ -46,6 +46,11 @@ export class CertificateSet {
     return best === undefined ? entry.coversAddress(authority) : best === entry;
   }
 
+  /** Whether clients must show a certificate where an authority is served. */
+  asksAt(authority: string): boolean {
+    return this.select(hostOf(authority))?.clientCertificates === 'require';
+  }
+
   #covering(host: string): CertificateEntry | undefined {
     const known = this.#known.get(host);
     if (known !== undefined || this.#known.has(host)) return known;
@@ -120,6 +125,11 @@ function checkTogether(entries: readonly CertificateEntry[]): void {
     }
     if (entry.names.length > 0 && entry.names.every((name) => seen.has(name))) {
       throw new Error(`tls.certificates[${index}] never answers: those before it have its names`);
+    }
+    if (index > 0 && entry.names.length === 0) {
+      throw new Error(
+        `tls.certificates[${index}] never answers: it has no DNS name, so only the first could`,
+      );
     }
     for (const name of entry.names) seen.add(name);
   }

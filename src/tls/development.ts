@@ -192,6 +192,9 @@ function withLeaf(
 }
 
 function checkLeaf({ path, authority }: Found, leaf: X509Certificate, now: number): void {
+  if (leaf.ca || leaf.subjectAltName === undefined) {
+    throw new UnfitError(`the leaf in ${path} is no certificate of a server`);
+  }
   const issuer = new X509Certificate(authority.cert);
   if (!leaf.checkIssued(issuer) || !leaf.verify(issuer.publicKey)) {
     throw new UnfitError(`the leaf in ${path} is of another authority`);

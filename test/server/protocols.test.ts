@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { HttpRequest } from '../../src/http/request.ts';
 import { HttpResponse } from '../../src/http/response.ts';
+import { trustList } from '../../src/http/trust-list.ts';
 import { PREFACE } from '../../src/http2/frame.ts';
 import { limitsFrom } from '../../src/limits.ts';
 import type { ConnectionTransport, ProtocolFactory } from '../../src/protocol.ts';
@@ -26,6 +27,7 @@ function making(changes: Partial<ProtocolsOptions> = {}) {
     onError: undefined, onRefusal: undefined, authorities: undefined, allowTrace: undefined,
     forwarders: undefined, clearText: 'serve',
     servesAuthority: (authority) => authority.startsWith('example.com'),
+    asksAt: () => false,
     failed: (error) => void told.failed.push(error),
     refused: ({ message }) => void told.refused.push(message),
     started: ({ method, target }: HttpRequest) => void told.seen.push(`${method} ${target}`),
@@ -129,6 +131,20 @@ describe('clear text that is redirected (RFC 9110 §15.4.9)', () => {
     });
     await sendingInClear(clear, GET + GET);
     expect(calls).toBe(0);
+  });
+
+  test.each([
+    ['shows.example', 421, 0], ['example.com', 200, 1],
+  ])('%s by a trusted proxy, where clients show certificates: %i', async (host, status, calls) => {
+    const { clear, told } = making({
+      clearText: 'redirect', asksAt: (authority) => authority === 'shows.example',
+      forwarders: { trust: trustList(['192.0.2.1']), written: undefined },
+      service: { handle: ({ authority }) => new HttpResponse(200, {}, `seen ${authority}`) },
+    });
+    const octets = `GET / HTTP/1.1\r\nHost: ${host}\r\nForwarded: proto=https\r\n\r\n`;
+    const [answer] = answers((await sendingInClear(clear, octets)).take());
+    expect([answer?.status, answer?.body === `seen ${host}` ? 1 : 0]).toEqual([status, calls]);
+    expect(told.failed).toEqual([]);
   });
 
   test('HTTP/2 by its preface too (RFC 9113 §3.3)', async () => {

@@ -159,10 +159,32 @@ describe('E14 loading anew', () => {
   });
 });
 
+describe('asksAt: where clients must show a certificate', () => {
+  test.each([
+    ['org first', [{ ...ORG, clientCertificates: { ca: CLIENTS.cert } }, EXACT],
+      [true, false, true]],
+    ['org second', [EXACT, { ...ORG, clientCertificates: { ca: CLIENTS.cert } }],
+      [true, false, false]],
+    ['asked for, not required',
+      [{ ...ORG, clientCertificates: { ca: CLIENTS.cert, mode: 'request' as const } }, EXACT],
+      [false, false, false]],
+  ])('%s', (_, certificates, expected) => {
+    const set = setOf(...certificates);
+    expect(['example.org:443', 'www.example.com', 'unknown.example'].map((one) => set.asksAt(one)))
+      .toEqual(expected);
+  });
+});
+
 describe('what cannot be together', () => {
   test('a certificate whose names others have before it', () => {
     expect(() => setOf(WILD, EXACT, ORG, leafFor('example.org')))
       .toThrow('tls.certificates[3] never answers: those before it have its names');
+  });
+
+  test('one without a DNS name that is not the first: no server name leads to it', () => {
+    expect(() => setOf(EXACT, leafFor('127.0.0.1')))
+      .toThrow('tls.certificates[1] never answers: it has no DNS name');
+    expect(setOf(leafFor('127.0.0.1'), EXACT).entries).toHaveLength(2);
   });
 
   test('keys of two kinds: Node would show the first to clients of the other', () => {
