@@ -1,18 +1,22 @@
 /**
- * `npm run bench`: all benches in process; `npm run bench -- http1`: those whose path begins so.
+ * `npm run bench`: all benches in process; `npm run bench -- http1 hpack`: those whose path has one
+ * of these words. `--quick` for a look, `--json` for a machine.
  *
- * Each prints the median time of one operation, its spread, and, where a peer does the same work in
- * the same run, how many times ours goes into the peer's. Only such ratios mean anything elsewhere.
+ * Each line tells the time of one unit of work, the octets that it allocates, and how many times as
+ * fast as the peer ours is in the same run. Peers that are installed are found:
+ *
+ *     npm i --no-save ws http-parser-js hpack.js undici
  */
-import { Bench } from 'tinybench';
+import { parseArgs } from 'node:util';
 import * as http1Protocol from './http1/protocol.ts';
 import * as http1RequestParser from './http1/request-parser.ts';
 import * as websocketFrameParser from './websocket/frame-parser.ts';
 import * as websocketMask from './websocket/mask.ts';
+import { Suite, type Figure, type Result } from './suite.ts';
 
-/** A bench adds its tasks; a task named `X / peer` is set beside the task `X`. */
+/** A bench adds its work to a suite. */
 interface Area {
-  add(bench: Bench): void;
+  add(suite: Suite): void | Promise<void>;
 }
 
 const AREAS: Readonly<Record<string, Area>> = {
@@ -22,40 +26,43 @@ const AREAS: Readonly<Record<string, Area>> = {
   'websocket/frame-parser': websocketFrameParser,
 };
 
-const wanted = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+  },
+});
 const chosen = Object.entries(AREAS)
-  .filter(([name]) => wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix)));
+  .filter(([name]) => positionals.length === 0 || positionals.some((word) => name.includes(word)));
 if (chosen.length === 0) {
   const names = Object.keys(AREAS).join(', ');
-  console.error(`no bench begins with ${wanted.join(' or ')}; there are ${names}`);
+  console.error(`no bench has ${positionals.join(' or ')} in its name; there are ${names}`);
   process.exitCode = 1;
 }
 
+const all: Record<string, Result[]> = {};
 for (const [name, area] of chosen) {
-  const bench = new Bench({ name, time: 500, warmupTime: 200 });
-  area.add(bench);
-  await bench.run();
-  report(bench);
-}
-
-function report(bench: Bench): void {
-  console.log(`\n${bench.name}`);
-  const medians = new Map<string, number>();
-  for (const task of bench.tasks) {
-    if (task.result.state !== 'completed') throw new Error(`${task.name}: ${task.result.state}`);
-    const { p50, rme } = task.result.latency;
-    medians.set(task.name, p50);
-    const ns = `${(p50 * 1e6).toFixed(0)} ns`.padStart(12);
-    const spread = `± ${rme.toFixed(1)} %`;
-    console.log(`  ${task.name.padEnd(40)}${ns}  ${spread}${ratio(task.name, medians)}`);
+  const suite = new Suite(values.quick);
+  await area.add(suite);
+  if (!values.json) console.log(`\n${name}`);
+  const results: Result[] = [];
+  for await (const result of suite.run()) {
+    results.push(result);
+    if (!values.json) console.log(lines(result));
   }
+  all[name] = results;
+}
+if (values.json) console.log(JSON.stringify({ node: process.version, results: all }, undefined, 2));
+
+function lines({ name, figures }: Result): string {
+  return figures.map((figure, index) => line(index === 0 ? name : '', figure)).join('\n');
 }
 
-/** Of a peer's line: how many times ours is faster. */
-function ratio(name: string, medians: ReadonlyMap<string, number>): string {
-  const [ours = '', peer] = name.split(' / ');
-  const mine = medians.get(ours);
-  const theirs = medians.get(name);
-  if (peer === undefined || mine === undefined || theirs === undefined) return '';
-  return `  ours is ${(theirs / mine).toFixed(2)} times as fast`;
+function line(name: string, { side, ns, octets, ratio }: Figure): string {
+  const time = `${ns.toFixed(ns < 10 ? 1 : 0)} ns`.padStart(12);
+  const heap = (octets === undefined ? '' : `${octets.toFixed(0)} B`).padStart(10);
+  const times = ratio === undefined ? '' : `  ours is ${ratio.median.toFixed(2)} times as fast ` +
+    `(${ratio.low.toFixed(2)} to ${ratio.high.toFixed(2)})`;
+  return `  ${name.padEnd(38)}${side.padEnd(12)}${time}${heap}${times}`;
 }

@@ -4,7 +4,6 @@
  */
 import { createServer } from 'node:http';
 import { Duplex } from 'node:stream';
-import type { Bench } from 'tinybench';
 import { dispatcher, failureAnswers } from '../../src/http/exchange.ts';
 import { problem } from '../../src/http/problem.ts';
 import { HttpResponse } from '../../src/http/response.ts';
@@ -12,16 +11,19 @@ import { http1 } from '../../src/http1/index.ts';
 import { limitsFrom } from '../../src/limits.ts';
 import { MemoryTransport } from '../../src/testing/index.ts';
 import { REQUESTS } from '../messages.ts';
+import type { Suite } from '../suite.ts';
 
-export function add(bench: Bench): void {
+export function add(suite: Suite): void {
   for (const [name, octets] of REQUESTS) {
     const connection = ours();
-    bench.add(`exchange of ${name}`, () => {
-      connection.send(octets);
-      connection.takeBytes();
-    });
     const peer = nodes();
-    bench.add(`exchange of ${name} / node`, () => peer(octets));
+    suite.compare(`exchange of ${name}`, {
+      wirestack: () => {
+        connection.send(octets);
+        connection.takeBytes();
+      },
+      node: () => peer(octets),
+    });
   }
 }
 

@@ -4,10 +4,10 @@
  * head.
  */
 import { createRequire } from 'node:module';
-import type { Bench } from 'tinybench';
 import { DEFAULT_LIMITS } from '../../src/limits.ts';
 import { RequestHead, headBounds, parseRequestHead } from '../../src/http1/index.ts';
 import { REQUESTS } from '../messages.ts';
+import type { Suite } from '../suite.ts';
 
 interface NodeParser {
   initialize(type: number, resource: object): void;
@@ -24,14 +24,16 @@ interface NodeParserClass {
 const bounds = headBounds(DEFAULT_LIMITS);
 const head = new RequestHead();
 
-export function add(bench: Bench): void {
+export function add(suite: Suite): void {
   const nodes = nodeParser();
   for (const [name, octets] of REQUESTS) {
-    bench.add(`request of ${name}`, () => {
-      parseRequestHead(octets, 0, octets.length, bounds, head);
-      head.takeFields();
+    suite.compare(`request of ${name}`, {
+      wirestack: () => {
+        parseRequestHead(octets, 0, octets.length, bounds, head);
+        head.takeFields();
+      },
+      node: nodes && (() => nodes.execute(octets)),
     });
-    if (nodes !== undefined) bench.add(`request of ${name} / node`, () => nodes.execute(octets));
   }
 }
 

@@ -7,7 +7,6 @@
  */
 import { Buffer } from 'node:buffer';
 import { createRequire } from 'node:module';
-import type { Bench } from 'tinybench';
 import { Slab } from '../../src/bytes/slab.ts';
 import { BINARY, FIN } from '../../src/websocket/frame.ts';
 import { FrameParser, type DataSink } from '../../src/websocket/frame-parser.ts';
@@ -15,6 +14,7 @@ import { writeFrameHeader } from '../../src/websocket/frame-writer.ts';
 import { copyMasked } from '../../src/websocket/mask.ts';
 import { MessageAssembler } from '../../src/websocket/message-assembler.ts';
 import { MessageCollector } from '../../src/websocket/message-collector.ts';
+import type { Suite } from '../suite.ts';
 
 const KEY = 0x37fa213d;
 const MESSAGE_BYTES = 1 << 24;
@@ -31,7 +31,7 @@ interface WsReceiver {
   on(event: 'message', listener: () => void): unknown;
 }
 
-export function add(bench: Bench): void {
+export function add(suite: Suite): void {
   const Receiver = wsReceiver();
   for (const [count, length] of READS) {
     const name = `${count} x ${length} octets`;
@@ -41,14 +41,15 @@ export function add(bench: Bench): void {
       new MessageCollector({ receiveText: ignore, receiveBinary: ignore }, MESSAGE_BYTES),
       { messageBytes: MESSAGE_BYTES, fragments: 1024 },
     ));
-    bench.add(`frames, ${name}`, () => receive(bare, octets));
-    bench.add(`messages, ${name}`, () => receive(whole, octets));
-    if (Receiver === undefined) continue;
-    const receiver = new Receiver({
+    const receiver = Receiver && new Receiver({
       isServer: true, maxPayload: MESSAGE_BYTES, allowSynchronousEvents: true,
     });
-    receiver.on('message', ignore);
-    bench.add(`messages, ${name} / ws`, () => void receiver.write(octets));
+    receiver?.on('message', ignore);
+    suite.compare(`frames, ${name}`, { wirestack: () => receive(bare, octets) }, count);
+    suite.compare(`messages, ${name}`, {
+      wirestack: () => receive(whole, octets),
+      ws: receiver && (() => void receiver.write(octets)),
+    }, count);
   }
 }
 

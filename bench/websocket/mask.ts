@@ -2,19 +2,20 @@
  * src/websocket/mask.ts: a payload unmasked in place, beside the loop of the standard (RFC 6455
  * §5.3). Octets are XORed to and fro: the work is the same both ways.
  */
-import type { Bench } from 'tinybench';
 import { unmask } from '../../src/websocket/mask.ts';
+import type { Suite } from '../suite.ts';
 
 const KEY = 0x37fa213d;
 const KEY_OCTETS = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
 
-export function add(bench: Bench): void {
+export function add(suite: Suite): void {
   for (const length of [20, 125, 1024, 65_536, 1 << 20]) {
     // At no alignment in particular, as behind a header of 6 octets.
     const octets = new Uint8Array(length + 6);
-    const name = `unmask ${length} octets`;
-    bench.add(name, () => void unmask(octets, 6, octets.length, KEY, 0));
-    bench.add(`${name} / loop`, () => loop(octets, 6, octets.length));
+    suite.compare(`unmask ${length} octets`, {
+      wirestack: () => unmask(octets, 6, octets.length, KEY, 0),
+      loop: () => loop(octets, 6, octets.length),
+    });
   }
 }
 
