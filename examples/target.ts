@@ -2,12 +2,13 @@
  * The target of outside tools: curl, wrk, browsers, conformance suites. One route for each thing
  * that they look at.
  *
- * Its limits are the defaults, but that a connection may have any number of requests: load tools do
- * not connect again.
+ * Its limits are the defaults, but for what such tools do: any number of requests a connection
+ * (load tools do not connect again), and messages of 32 MiB in 131,072 fragments.
  */
 import { createHash } from 'node:crypto';
 import {
-  Fields, HttpError, HttpResponse, createServer, problem, type HttpRequest,
+  Fields, HttpError, HttpResponse, createServer, prepare, problem, webSocket, type HttpRequest,
+  type WebSocketSession,
 } from '../src/index.ts';
 import { commandLine } from './support/command-line.ts';
 import { EventLog } from './support/event-log.ts';
@@ -117,8 +118,34 @@ function maxAge(request: HttpRequest, seconds: string): HttpResponse {
   return represent(request, bytesOf('a text with an age\n', V1, age));
 }
 
+function echoMessages(session: WebSocketSession): void {
+  session.onMessage((message) => session.send(message));
+}
+
+const listeners = new Set<WebSocketSession>();
+
+/** What one sends all receive; who does not read is sent away, and the others do not wait. */
+function broadcast(session: WebSocketSession): void {
+  listeners.add(session);
+  void session.closed.then(() => listeners.delete(session));
+  session.onMessage((message) => {
+    const prepared = prepare(message);
+    for (const one of listeners) {
+      if (!one.trySend(prepared)) void one.close(1013, 'over webSocketQueueBytes: a slow reader');
+    }
+  });
+}
+
+const MIB = 1024 * 1024;
+const MESSAGES = {
+  webSocketMessageBytes: 32 * MIB, webSocketFragments: 131_072,
+  // A connection that holds such a message, and its echo.
+  ledgerBytes: 128 * MIB,
+};
+
 const handle = routes({
   'GET /': () => hello,
+  'WS /': webSocket(echoMessages, { deflate: true }),
   'GET /plain': () => hello,
   'POST /': helloAfterContent,
   'GET /bytes/:n': bytes,
@@ -139,12 +166,12 @@ const handle = routes({
   'GET /poll': (request) => log.poll(request),
   'GET /cached/:s': later,
   'GET /static/*': later,
-  'GET /ws/echo': later,
-  'GET /ws/broadcast': later,
+  'GET /ws/echo': webSocket(echoMessages),
+  'GET /ws/broadcast': webSocket(broadcast),
 });
 
 const { host, port = 9000, limits } = commandLine();
-const server = createServer(handle, {
-  limits: { ...limits, requestsPerConnection: Infinity }, tls: localTls().tls,
+const server = createServer({ handle, connectProtocols: ['websocket'] }, {
+  limits: { ...MESSAGES, requestsPerConnection: Infinity, ...limits }, tls: localTls().tls,
 });
 await serve(server, { host, port });

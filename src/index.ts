@@ -25,6 +25,13 @@ export { problem } from './http/problem.ts';
 export { PULL_BYTES, type Body, type BodySource, type RequestBody } from './http/body.ts';
 export type { Handler, Middleware, Service } from './http/exchange.ts';
 export {
+  WebSocketSession, isWebSocketRequest, prepare, webSocket,
+  type Closure, type DeflateChanges, type Message, type MessageKind, type MessageListener,
+  type MessagePieces, type PreparedMessage, type SessionHandler, type StreamedMessage,
+  type SubprotocolChoice, type WebSocketOptions,
+} from './websocket/index.ts';
+export { HandshakeRefusedError, connectWebSocket, type ConnectOptions } from './client/index.ts';
+export {
   evaluatePreconditions, isEntityTag, strongMatch, weakMatch, type Validators,
 } from './http/preconditions.ts';
 export { contentRange, ifRangeHolds, selectRanges, type ByteRange } from './http/ranges.ts';

@@ -107,6 +107,24 @@ export interface Limits {
   /** To the answer of a PING (RFC 9113 §6.7). */
   readonly http2PingMs: number;
 
+  /** A message of a WebSocket, octets, on the wire and inflated; 1009 above (RFC 6455 §10.4). */
+  readonly webSocketMessageBytes: number;
+  /** Frames of one message; 1008 above. */
+  readonly webSocketFragments: number;
+  /**
+   * Octets sent and not yet taken, above which `send` waits and `trySend` is false. Counts from
+   * `writeQueueBytes` up: below, nobody would say when there is room.
+   */
+  readonly webSocketQueueBytes: number;
+  /** From the last octet of a peer to a Ping: does it live? */
+  readonly webSocketPingMs: number;
+  /** From the last octet of a peer to the end of a WebSocket. */
+  readonly webSocketDeadMs: number;
+  /** From our Close frame to the peer's (RFC 6455 §7.1.1). */
+  readonly webSocketCloseMs: number;
+  /** How long a WebSocket may last, for who was let in once; 1008 after. Infinity: no bound. */
+  readonly webSocketAgeMs: number;
+
   /**
    * Octets held for all peers in sum; above, requests are refused with 503 and REFUSED_STREAM
    * until it is less. Half of the least memory that servers are usually given.
@@ -174,6 +192,13 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   http2SettingsMs: 10_000,
   http2SilenceMs: 60_000,
   http2PingMs: 10_000,
+  webSocketMessageBytes: KIB * KIB,
+  webSocketFragments: 1024,
+  webSocketQueueBytes: KIB * KIB,
+  webSocketPingMs: 30_000,
+  webSocketDeadMs: 60_000,
+  webSocketCloseMs: 5_000,
+  webSocketAgeMs: Infinity,
   heldBytes: 256 * KIB * KIB,
   connections: undefined,
   connectionsPerAddress: Infinity,
@@ -198,9 +223,12 @@ const LEAST: Partial<Record<keyof Limits, 1>> = {
 };
 
 /**
- * The defaults with some replaced. Throws a TypeError that says which is unknown or not a count.
+ * The defaults, or `base`, with some replaced. Throws a TypeError that says which is unknown or not
+ * a count.
  */
-export function limitsFrom(changes: LimitChanges = {}): Limits {
+export function limitsFrom(
+  changes: LimitChanges = {}, base: Limits = DEFAULT_LIMITS,
+): Limits {
   if (typeof changes !== 'object' || changes === null) {
     throw new TypeError('limits are an object, such as { idleMs: 5000 }');
   }
@@ -222,7 +250,7 @@ export function limitsFrom(changes: LimitChanges = {}): Limits {
     }
   }
   const given = Object.entries(changes).filter(([, value]) => value !== undefined);
-  const limits: Limits = Object.freeze({ ...DEFAULT_LIMITS, ...Object.fromEntries(given) });
+  const limits: Limits = Object.freeze({ ...base, ...Object.fromEntries(given) });
   const head = limits.requestLineBytes + limits.fieldSectionBytes;
   bound('requestLineBytes + fieldSectionBytes', head, HEAD_BYTES_MAX, 'octets');
   bound('trailerBytes', limits.trailerBytes, HEAD_BYTES_MAX, 'octets');

@@ -109,9 +109,10 @@ export interface Transport {
   /**
    * No more will be written: FIN after what is queued. The protocol receives nothing more; what the
    * peer still sends is read and dropped for a while, so that a reset cannot take the last octets
-   * away from it (RFC 9112 §9.6).
+   * away from it (RFC 9112 §9.6). `lingerBytes`: how much of it, where that is more than the limit
+   * of that name.
    */
-  end(): void;
+  end(lingerBytes?: number): void;
   /** Ends both directions at once; what is queued and cannot leave at once is lost. */
   destroy(cause?: Error): void;
 }

@@ -25,7 +25,8 @@ describe('defaults', () => {
 
   test('each name ends in its unit or counts things', () => {
     const counted =
-      'Lines|Requests|Handshakes|Streams|Pushes|Responses|Continuations|Resets|Frames|connections';
+      'Lines|Requests|Handshakes|Streams|Pushes|Responses|Continuations|Resets|Frames|Fragments|' +
+      'connections';
     const unit = new RegExp(`(Bytes|Ms|Second|${counted}|Per[A-Z][a-z]+)$`);
     expect(Object.keys(DEFAULT_LIMITS).filter((name) => !unit.test(name))).toEqual([]);
   });

@@ -38,8 +38,8 @@ const TABLE: Readonly<Record<string, Row>> = {
     node: ['buffer', 'crypto', 'fs', 'net', 'perf_hooks', 'process', 'timers', 'tls'],
   },
   'client': {
-    may: [...CORE, 'http', 'http1', 'websocket', 'server/connection.ts'],
-    node: ['buffer', 'crypto', 'net', 'tls'],
+    may: [...CORE, 'http', 'http1', 'websocket', 'server/clock.ts', 'server/connection.ts'],
+    node: ['buffer', 'crypto', 'net', 'timers', 'tls'],
   },
   'caching': { may: [...CORE, 'http'], node: ['buffer', 'crypto'] },
   'app': {

@@ -1,12 +1,17 @@
 /** A table of routes as a handler: just enough for the examples. */
-import { HttpError, HttpResponse, type Handler, type HttpRequest } from '../../src/index.ts';
+import {
+  HttpError, HttpResponse, isWebSocketRequest, type Handler, type HttpRequest,
+} from '../../src/index.ts';
 
 /** Answers a request whose path has the form of its route, with what stood in its `:` segments. */
 export type RouteHandler = (
   request: HttpRequest, ...parameters: string[]
 ) => HttpResponse | Promise<HttpResponse>;
 
-/** Keys are method and path: `GET /bytes/:n`, `* /echo`, `GET /static/*`. HEAD goes with GET. */
+/**
+ * Keys are method and path: `GET /bytes/:n`, `* /echo`, `GET /static/*`. HEAD goes with GET, and so
+ * does what asks for a WebSocket, where a path has no `WS` of its own.
+ */
 export type RouteTable = Readonly<Record<string, RouteHandler>>;
 
 interface Route {
@@ -22,13 +27,16 @@ export function routes(table: RouteTable): Handler {
   const open = [...all.values()]
     .filter(({ names, segments }) => names > 0 || segments.includes('*'));
   return (request) => {
-    const { method, path } = request;
+    const { path } = request;
+    const isWebSocket = isWebSocketRequest(request);
+    const method = isWebSocket ? 'GET' : request.method;
     if (method === 'CONNECT') throw new HttpError(501, 'no tunnel is made here (RFC 9110 §9.3.6)');
     // About the server as a whole (RFC 9110 §9.3.7).
     if (path === '*') return new HttpResponse(204, { allow: 'GET, HEAD, POST, OPTIONS' });
     const route = all.get(path) ?? find(open, path);
     if (route === undefined) throw new HttpError(404, 'there is nothing at this path');
-    const handler = route.handlers.get(method) ?? route.handlers.get('*');
+    const own = isWebSocket ? route.handlers.get('WS') : undefined;
+    const handler = own ?? route.handlers.get(method) ?? route.handlers.get('*');
     if (handler === undefined) return otherMethod(route, method);
     return route.names === 0 ? handler(request) : handler(request, ...named(route, path));
   };
@@ -56,7 +64,7 @@ function byPath(table: RouteTable): Map<string, Route> {
 }
 
 function otherMethod({ handlers }: Route, method: string): HttpResponse {
-  const allow = [...handlers.keys(), 'OPTIONS'].join(', ');
+  const allow = [...handlers.keys(), 'OPTIONS'].filter((one) => one !== 'WS').join(', ');
   if (method === 'OPTIONS') return new HttpResponse(204, { allow });
   throw new HttpError(405, `this path has ${allow} (RFC 9110 §15.5.6)`, { allow });
 }

@@ -4,6 +4,8 @@
  * Made by the protocols; what a request can ask of its wire (interim answers, push, signals) hangs
  * here. Parts that few handlers need are made when asked for.
  */
+import type { ProtocolError } from '../errors.ts';
+import type { Limits } from '../limits.ts';
 import type { Clock, Peer } from '../protocol.ts';
 import type { RequestBody } from './body.ts';
 import { Fields, type FieldsInit } from './fields.ts';
@@ -20,6 +22,11 @@ export interface RequestOrigin {
   readonly clock: Clock;
   inform(status: number, fields: Fields): void;
   push(target: string, fields: Fields): boolean;
+  /** Those of the server. */
+  readonly limits: Limits;
+  /** Tells the program of its own failure, and of what a peer was refused for, after a switch. */
+  failed(error: unknown): void;
+  refused(error: ProtocolError): void;
 }
 
 /** The wire's way to tell a request that its peer has gone, or that the server is closing. */
@@ -27,6 +34,8 @@ export let abortRequest: (request: HttpRequest, cause: Error) => void;
 export let drainRequest: (request: HttpRequest) => void;
 /** Says whose word about the request's origin counts. */
 export let trustForwarders: (request: HttpRequest, forwarders: Forwarders) => void;
+/** The wire below a request, for a protocol that follows it on the same wire. */
+export let originOf: (request: HttpRequest) => RequestOrigin;
 /** Whether the peer has gone, without making a signal to ask. */
 export let isAborted: (request: HttpRequest) => boolean;
 
@@ -57,6 +66,7 @@ export class HttpRequest {
       request.#gone = cause;
       request.#abort?.abort(cause);
     };
+    originOf = (request) => request.#origin;
     isAborted = (request) => request.#gone !== undefined;
     drainRequest = (request) => {
       request.#closing = true;

@@ -74,12 +74,17 @@ export class HttpResponse {
     return this.body;
   }
 
-  /** This answer with parts replaced; a body that is replaced is cancelled, with null by none. */
+  /**
+   * This answer with parts replaced; a body that is replaced is cancelled, and one that is
+   * undefined is as if not given. A switch goes on with other fields, and is none any more with
+   * another status or a body: a middleware that refuses has refused.
+   */
   with(parts: ResponseParts): HttpResponse {
     const body = parts.body === undefined ? this.body : parts.body;
     if (body !== this.body) this.cancel();
-    const fields = parts.fields ?? this.fields;
-    return new HttpResponse(parts.status ?? this.status, fields, body, this.switchTo);
+    const { status = this.status, fields = this.fields } = parts;
+    const goesOn = status === this.status && body === this.body;
+    return new HttpResponse(status, fields, body, goesOn ? this.switchTo : undefined);
   }
 
   /** Drops the body of an answer that will not be written. */

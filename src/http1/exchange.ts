@@ -4,7 +4,7 @@
  * What its handler does lands here at any time and is only noted; octets are written when the
  * protocol says that it is this exchange's turn (`advance`). Reading is protocol.ts's.
  */
-import { PeerGoneError, asError } from '../errors.ts';
+import { PeerGoneError, asError, type ProtocolError } from '../errors.ts';
 import {
   BytesSource, PULL_BYTES, RequestBody, cancelSource, isBodySource,
   type BodyDemand, type BodySource,
@@ -17,6 +17,7 @@ import {
 } from '../http/request.ts';
 import { BodyGivenError, type HttpResponse } from '../http/response.ts';
 import { hasNoContent } from '../http/status.ts';
+import type { Limits } from '../limits.ts';
 import type { Clock, ConnectionTransport, Peer, ProtocolFactory } from '../protocol.ts';
 import { CHUNKED, UNTIL_CLOSE } from './framing.ts';
 import {
@@ -27,7 +28,7 @@ import {
 /** What an exchange needs of its connection. */
 export interface ExchangeHost {
   readonly transport: ConnectionTransport;
-  readonly interimResponses: number;
+  readonly limits: Limits;
   /** Whether `write` said false and `drained` has not come. */
   readonly blocked: boolean;
   write(octets: Uint8Array | string): void;
@@ -41,6 +42,8 @@ export interface ExchangeHost {
   endsAfter(exchange: Http1Exchange, immediate: boolean): boolean;
   /** The answer to a failure of the program in making or writing an answer. */
   failure(error: unknown, request: HttpRequest): HttpResponse;
+  /** Tells the program of what a peer was refused for. */
+  refused(error: ProtocolError): void;
   become(next: ProtocolFactory<ConnectionTransport>): void;
   /** An answer is broken after its head: the connection is, and nothing more is begun on it. */
   cut(error: Error): void;
@@ -115,6 +118,18 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     return this.#host.transport.clock;
   }
 
+  get limits(): Limits {
+    return this.#host.limits;
+  }
+
+  failed(error: unknown): void {
+    this.#host.failure(error, this.request).cancel();
+  }
+
+  refused(error: ProtocolError): void {
+    this.#host.refused(error);
+  }
+
   respond(response: HttpResponse): void {
     if (this.closed || this.response !== undefined) {
       response.cancel(new PeerGoneError('an answer came after the exchange had ended'));
@@ -149,7 +164,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   }
 
   inform(status: number, fields: Fields): void {
-    if (this.#interims === this.#host.interimResponses) return;
+    if (this.#interims === this.limits.interimResponses) return;
     this.#interims++;
     this.#writeInterim(bareHead(status, fields));
   }

@@ -36,6 +36,8 @@ export interface Http1Options {
   failure(error: unknown, request: HttpRequest): HttpResponse;
   /** Makes the answer to a peer's offence, and tells the program of it. */
   refuse(error: ProtocolError, transport: ConnectionTransport): HttpResponse;
+  /** Is told of offences that have no answer. */
+  refused?: ((error: ProtocolError, transport: ConnectionTransport) => void) | undefined;
   /** Is told of each exchange that ended; undefined where nobody listens. */
   completed?: ((exchange: Http1Exchange) => void) | undefined;
 }
@@ -58,10 +60,9 @@ const head = new RequestHead();
 
 class Http1Protocol implements Protocol, ExchangeHost {
   readonly transport: ConnectionTransport;
-  readonly interimResponses: number;
+  readonly limits: Limits;
   blocked = false;
   readonly #options: Http1Options;
-  readonly #limits: Limits;
   readonly #headBounds: HeadBounds;
   readonly #chunkBounds: ChunkBounds;
   readonly #moments: Moments;
@@ -98,8 +99,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
   ) {
     this.transport = transport;
     this.#options = options;
-    this.#limits = options.limits;
-    this.interimResponses = options.limits.interimResponses;
+    this.limits = options.limits;
     this.#queue = new Pipeline(options.limits.pipelinedRequests, options.completed);
     this.#headBounds = heads;
     this.#chunkBounds = chunks;
@@ -133,19 +133,15 @@ class Http1Protocol implements Protocol, ExchangeHost {
   }
 
   drained(): void {
-    this.#enter();
     this.blocked = false;
-    this.#work();
-    this.#leave(true);
+    this.proceed();
   }
 
   eof(): void {
-    this.#enter();
     this.#eof = true;
     this.#partialLimit = 0;
     this.#queue.hangUp();
-    this.#work();
-    this.#leave(true);
+    this.proceed();
   }
 
   flush(): void {}
@@ -155,7 +151,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
     let moment = this.#moments.expired(now);
     for (; moment !== undefined; moment = this.#moments.expired(now)) this.#late(moment);
     if (this.#content?.tooSlow(now, this.#standing()) === true) {
-      const floor = this.#limits.bodyRateBytesPerSecond;
+      const floor = this.limits.bodyRateBytesPerSecond;
       this.#refuse(lateError(`content came slower than bodyRateBytesPerSecond, ${floor}`));
     }
     this.#leave(false);
@@ -230,6 +226,10 @@ class Http1Protocol implements Protocol, ExchangeHost {
     return this.#options.failure(error, request);
   }
 
+  refused(error: ProtocolError): void {
+    this.#options.refused?.(error, this.transport);
+  }
+
   become(next: ProtocolFactory<ConnectionTransport>): void {
     this.#next = next;
   }
@@ -291,10 +291,10 @@ class Http1Protocol implements Protocol, ExchangeHost {
     if (this.#next !== undefined) return true;
     if (this.#reading === CONTENT) {
       const idle = this.#content?.exchange.begun !== true;
-      return idle || this.#unread >= this.#limits.unreadBytes;
+      return idle || this.#unread >= this.limits.unreadBytes;
     }
     if (this.#reading === NOTHING) return false;
-    if (this.blocked || this.#parsed >= this.#limits.requestsPerEntry) return true;
+    if (this.blocked || this.#parsed >= this.limits.requestsPerEntry) return true;
     return this.#queue.isFull;
   }
 
@@ -308,15 +308,15 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#requests++;
     this.#ahead = end - next;
     this.#moments.headReceived();
-    const exchange = admitRequest(head, this, this.#limits);
-    if (this.transport.crowded) throw crowdedError(this.#limits);
-    if (this.#requests >= this.#limits.requestsPerConnection) exchange.keepAlive = false;
+    const exchange = admitRequest(head, this, this.limits);
+    if (this.transport.crowded) throw crowdedError(this.limits);
+    if (this.#requests >= this.limits.requestsPerConnection) exchange.keepAlive = false;
     const begins = this.#queue.add(exchange);
     if (exchange.received) {
       this.#readNext(exchange);
     } else {
       this.#reading = CONTENT;
-      this.#content = new ContentReader(exchange, this.transport, this.#limits, this.#chunkBounds);
+      this.#content = new ContentReader(exchange, this.transport, this.limits, this.#chunkBounds);
     }
     if (begins) this.#begin(exchange);
     this.#advance();
@@ -440,7 +440,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
         // A request that waits for those before it is not slow: it is not being read.
         if (this.#content?.exchange.begun === false) return this.#schedule();
         const limit = moment === 'head' ? 'headMs' : 'requestMs';
-        this.#refuse(lateError(`a ${moment} took longer than ${limit}, ${this.#limits[limit]}`));
+        this.#refuse(lateError(`a ${moment} took longer than ${limit}, ${this.limits[limit]}`));
         break;
       }
       default:
@@ -458,7 +458,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
     this.#ahead = this.#rest.length;
     this.#rest.account(this.transport);
     if (this.#eof && this.#wanted && !this.#standing()) this.#inputEnded();
-    if (this.#ahead > 0 && this.#parsed >= this.#limits.requestsPerEntry) this.transport.defer();
+    if (this.#ahead > 0 && this.#parsed >= this.limits.requestsPerEntry) this.transport.defer();
     if (active) this.#schedule();
     this.#flow();
   }
@@ -489,7 +489,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
   /** Pauses the peer while what it sends could only pile up. */
   #flow(): void {
     const full = this.#reading === NOTHING
-      ? this.#dropped > this.#limits.lingerBytes
+      ? this.#dropped > this.limits.lingerBytes
       : this.#standing() && (this.#rest.length > 0 || this.#reading === CONTENT);
     if (full === this.#paused) return;
     this.#paused = full;

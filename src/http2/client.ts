@@ -235,7 +235,7 @@ export class Http2Client extends Http2Connection {
     // The round trip was noted.
   }
 
-  protected override offence(_error: ProtocolError): void {
+  override offence(_error: ProtocolError): void {
     // The requests in flight are told by their rejection.
   }
 }

@@ -116,7 +116,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   /** The peer answered our last PING. */
   protected abstract roundTripped(): void;
   /** A connection error is about to be told to the peer. */
-  protected abstract offence(error: ProtocolError): void;
+  abstract offence(error: ProtocolError): void;
 
   // Entries
 

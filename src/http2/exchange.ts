@@ -4,7 +4,7 @@
  * What its handler does lands here at any time and is only noted; frames are written in the
  * stream's turn (`advance`, and Http2Stream.send for content).
  */
-import { PeerGoneError, asError } from '../errors.ts';
+import { PeerGoneError, asError, type ProtocolError } from '../errors.ts';
 import { RequestBody, isBodySource, type BodyDemand } from '../http/body.ts';
 import { BodyRate } from '../http/body-rate.ts';
 import { plainAnswer, type Exchange } from '../http/exchange.ts';
@@ -16,6 +16,7 @@ import {
 import { BodyGivenError, type HttpResponse } from '../http/response.ts';
 import { hasNoContent } from '../http/status.ts';
 import type { Scheme } from '../http/target.ts';
+import type { Limits } from '../limits.ts';
 import type { Clock, Peer, ProtocolFactory, Transport } from '../protocol.ts';
 import { NO_ERROR } from './frame.ts';
 import { blockFields } from './outbound.ts';
@@ -28,6 +29,8 @@ export interface ExchangeHost extends StreamHost {
   /** The server is closing. */
   readonly draining: boolean;
   failure(error: unknown, request: HttpRequest): HttpResponse;
+  /** Tells the program of what a peer was refused for. */
+  offence(error: ProtocolError): void;
   /** The answer to a request that the wire refuses. */
   refusal(exchange: Http2Exchange, status: number, message: string): HttpResponse;
   /** The handler has settled: its place is free. */
@@ -177,11 +180,23 @@ export class Http2Exchange extends Http2Stream implements Exchange, BodyDemand, 
 
   inform(status: number, fields: Fields): void {
     if (this.started || this.isClosed) return;
-    if (this.#interims === this.host.limits.interimResponses) return;
+    if (this.#interims === this.limits.interimResponses) return;
     this.#interims++;
     this.act(SEND_HEADERS);
     this.host.outbound.response(this.id, status, fields, undefined, '', false);
     this.host.settled(this);
+  }
+
+  get limits(): Limits {
+    return this.host.limits;
+  }
+
+  failed(error: unknown): void {
+    this.#host.failure(error, this.request).cancel();
+  }
+
+  refused(error: ProtocolError): void {
+    this.#host.offence(error);
   }
 
   push(target: string, fields: Fields): boolean {

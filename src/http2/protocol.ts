@@ -408,7 +408,7 @@ class Http2Protocol extends Http2Connection implements ExchangeHost {
     this.#mayPush = false;
   }
 
-  protected override offence(error: ProtocolError): void {
+  override offence(error: ProtocolError): void {
     this.#options.refused(error, this.transport);
   }
 }

@@ -65,6 +65,7 @@ export class Tunnel implements Transport, WakingSource {
   write(octets: Uint8Array | string): boolean {
     if (this.#ended || this.#gone) return true;
     this.#out.push(octets);
+    this.#account(octets.length);
     if (!this.#inside) this.#stream.wake();
     if (this.#out.length <= this.#stream.host.limits.writeQueueBytes) return true;
     this.#owesDrained = true;
@@ -108,9 +109,9 @@ export class Tunnel implements Transport, WakingSource {
   destroy(cause?: Error): void {
     if (this.#gone) return;
     this.#ended = true;
-    this.#out.clear();
-    const code = cause === undefined ? CANCEL : INTERNAL_ERROR;
-    this.#doom ??= { code, cause: cause ?? new Error('the tunnel was destroyed') };
+    this.#dropOutput();
+    // What a reset is to a connection, CANCEL is to a stream (RFC 8441 §5).
+    this.#doom ??= { code: CANCEL, cause: cause ?? new Error('the tunnel was destroyed') };
     if (!this.#inside) this.#soon();
   }
 
@@ -168,7 +169,7 @@ export class Tunnel implements Transport, WakingSource {
   gone(cause: Error | undefined): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#out.clear();
+    this.#dropOutput();
     try {
       this.#protocol.closed(cause);
     } catch {
@@ -186,6 +187,7 @@ export class Tunnel implements Transport, WakingSource {
 
   pull(max: number): Uint8Array | null | undefined {
     const piece = this.#out.take(max);
+    if (piece !== undefined) this.#account(-piece.length);
     if (this.#isDrained) this.#later();
     if (piece === undefined) return this.#ended ? null : undefined;
     return typeof piece === 'string' ? latin1Octets(piece) : piece;
@@ -193,6 +195,16 @@ export class Tunnel implements Transport, WakingSource {
 
   cancel(): void {
     this.#ended = true;
+    this.#dropOutput();
+  }
+
+  /** What is queued is on the ledger; it is no unread content, whose windows grow or do not. */
+  #account(octets: number): void {
+    this.#stream.host.transport.charge(octets);
+  }
+
+  #dropOutput(): void {
+    this.#account(-this.#out.length);
     this.#out.clear();
   }
 
@@ -236,7 +248,8 @@ export class Tunnel implements Transport, WakingSource {
       try {
         this.#protocol.failed(asError(cause));
       } catch (second) {
-        this.destroy(asError(second));
+        this.#doom = { code: INTERNAL_ERROR, cause: asError(second) };
+        this.destroy();
       }
     }
   }

@@ -80,6 +80,7 @@ export class Connection implements ConnectionTransport {
   #cause: Error | undefined;
   #lingerUntil = Infinity;
   #lingered = 0;
+  #lingerBytes = 0;
 
   /** Octets charged by the protocol, and octets queued as last accounted. */
   #charged = 0;
@@ -163,8 +164,9 @@ export class Connection implements ConnectionTransport {
     this.#leaveSoon();
   }
 
-  end(): void {
+  end(lingerBytes = 0): void {
     this.#ended = true;
+    this.#lingerBytes = Math.max(this.#host.limits.lingerBytes, lingerBytes);
     this.#leaveSoon();
   }
 
@@ -263,7 +265,7 @@ export class Connection implements ConnectionTransport {
       return;
     }
     this.#lingered += bytes.length;
-    if (this.#lingered > this.#host.limits.lingerBytes) this.destroy();
+    if (this.#lingered > this.#lingerBytes) this.destroy();
   }
 
   #eof(): void {

@@ -65,19 +65,14 @@ export function protocols(options: ProtocolsOptions): Protocols {
       dispatch(exchange);
     };
   };
-  const common = { limits, failure, completed: options.completed };
+  const common = { limits, failure, refused: options.refused, completed: options.completed };
   const { connectProtocols } = service;
   const dispatch = dispatching(service);
   const one = http1({ ...common, dispatch, refuse });
-  const two = http2({
-    ...common, dispatch, refuse, refused: options.refused, connectProtocols,
-  });
+  const two = http2({ ...common, dispatch, refuse, connectProtocols });
   const clear = clearText === 'serve' ? [one, two] as const : [
     http1({ ...common, refuse, dispatch: dispatching({ handle: clearHandler(options) }) }),
-    http2({
-      ...common, refuse, refused: options.refused,
-      dispatch: dispatching({ handle: clearHandler(options) }),
-    }),
+    http2({ ...common, refuse, dispatch: dispatching({ handle: clearHandler(options) }) }),
   ] as const;
   const clearFactory = negotiator([{ preface: PREFACE, factory: clear[1] }], clear[0], limits);
   return { clear: clearFactory, secure: (alpn) => (alpn === 'h2' ? two : one) };

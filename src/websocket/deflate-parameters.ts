@@ -6,6 +6,7 @@
  * client did not ask for fails the connection. Called by the handshake; what comes of it goes to
  * inflater.ts and deflater.ts.
  */
+import { knowsOnly } from '../errors.ts';
 import { CloseError } from './close-error.ts';
 import type { Extension } from './extension-list.ts';
 import { MANDATORY_EXTENSION } from './frame.ts';
@@ -55,9 +56,20 @@ const DEFAULTS: DeflateOptions = {
   thresholdBytes: 1024,
 };
 
-/** Fills what was left out. Throws a RangeError for what cannot be. */
-export function deflateOptions(given: Partial<DeflateOptions> = {}): DeflateOptions {
-  const options = { ...DEFAULTS, ...given };
+/** What is other than the defaults; undefined is the default. */
+export type DeflateChanges = {
+  readonly [Name in keyof DeflateOptions]?: DeflateOptions[Name] | undefined;
+};
+
+/**
+ * Fills what was left out; `true` is all of it. Throws a TypeError for a name that is unknown, a
+ * RangeError for what cannot be.
+ */
+export function deflateOptions(given: true | DeflateChanges = true): DeflateOptions {
+  const changes = given === true ? {} : given;
+  knowsOnly(changes, Object.keys(DEFAULTS), 'deflate');
+  const set = Object.entries(changes).filter(([, value]) => value !== undefined);
+  const options: DeflateOptions = { ...DEFAULTS, ...Object.fromEntries(set) };
   for (const name of ['serverMaxWindowBits', 'clientMaxWindowBits'] as const) {
     const bits = options[name];
     if (!(Number.isInteger(bits) && bits >= WINDOW_BITS_MIN && bits <= WINDOW_BITS_MAX)) {

@@ -83,11 +83,21 @@ export class Deflater {
       (away === undefined ? 0 : away.message.octets.length + away.zlibBytes);
   }
 
+  /** Octets of messages that wait, and of the one that is away. */
+  get waitingBytes(): number {
+    return this.#waitingBytes + (this.#away?.message.octets.length ?? 0);
+  }
+
+  /** A message went to the peer compressed by itself: its window has it now. */
+  passed(message: Uint8Array | string): void {
+    this.#window?.append(typeof message === 'string' ? Buffer.from(message) : message);
+  }
+
   /** Octets must not change after. */
   send(opcode: number, payload: Uint8Array | string): void {
     if (this.isBusy) {
       this.#waiting.push({ opcode, payload });
-      this.#waitingBytes += payload.length;
+      this.#waitingBytes += Buffer.byteLength(payload);
     } else {
       this.#begin(opcode, payload);
     }
@@ -104,7 +114,7 @@ export class Deflater {
     while (!this.isBusy) {
       const message = this.#waiting.shift();
       if (message === undefined) return;
-      this.#waitingBytes -= message.payload.length;
+      this.#waitingBytes -= Buffer.byteLength(message.payload);
       this.#begin(message.opcode, message.payload);
     }
   }

@@ -37,7 +37,7 @@ export interface FrameBounds {
   readonly masked: boolean;
   /** The RSV bits that extensions gave a meaning on the first frame of a message (§5.2). */
   readonly reserved: number;
-  /** Payload of one data frame, octets. */
+  /** Payload of one data frame, octets: webSocketMessageBytes. */
   readonly frameBytes: number;
 }
 
@@ -93,7 +93,7 @@ export class FrameParser {
     }
     const opcode = first & OPCODE;
     if (length > this.#frameBytes && (opcode & CONTROL) === 0) {
-      throw tooBig('a frame', 'webSocketFrameBytes', this.#frameBytes);
+      throw tooBig('a frame', 'webSocketMessageBytes', this.#frameBytes);
     }
     let key = 0;
     if (this.#masked) {

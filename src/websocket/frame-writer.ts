@@ -9,7 +9,7 @@ import { Buffer } from 'node:buffer';
 import { latin1 } from '../bytes/ascii.ts';
 import { Slab } from '../bytes/slab.ts';
 import {
-  BINARY, CONTROL_BYTES_MAX, FIN, LENGTH_16, LENGTH_64, MASK, TEXT,
+  BINARY, CONTROL_BYTES_MAX, FIN, LENGTH_16, LENGTH_64, MASK, RSV1, TEXT,
 } from './frame.ts';
 import { copyMasked, unmask } from './mask.ts';
 
@@ -104,20 +104,24 @@ export interface PreparedFrame {
   readonly octets: Uint8Array | string;
 }
 
-/** Copies what it is given. */
-export function preparedFrame(message: string | Uint8Array): PreparedFrame {
-  const first = FIN | (typeof message === 'string' ? TEXT : BINARY);
-  const length = Buffer.byteLength(message);
+/** Copies what it is given. `compressed` is the payload in the form of RFC 7692, if it has one. */
+export function preparedFrame(
+  message: string | Uint8Array, compressed?: Uint8Array,
+): PreparedFrame {
+  const opcode = typeof message === 'string' ? TEXT : BINARY;
+  const first = FIN | opcode | (compressed === undefined ? 0 : RSV1);
+  const payload = compressed ?? message;
+  const length = Buffer.byteLength(payload);
   if (length <= JOINED_BYTES) {
-    const octets = typeof message === 'string'
-      ? joinedText(first, message, length)
-      : headerText(first, length) + latin1(message, 0, length);
+    const octets = typeof payload === 'string'
+      ? joinedText(first, payload, length)
+      : headerText(first, length) + latin1(payload, 0, length);
     return { octets };
   }
   const slab = new Slab();
   slab.reserve(HEADER_BYTES_MAX + length);
   writeFrameHeader(slab, first, length);
-  slab.octets(typeof message === 'string' ? utf8(message, length) : message);
+  slab.octets(typeof payload === 'string' ? utf8(payload, length) : payload);
   return { octets: slab.take() };
 }
 

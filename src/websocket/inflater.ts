@@ -160,7 +160,8 @@ export class Inflater implements MessageSink {
     const job: ZlibJob = {
       bytes: inflation.bytes,
       start: (done) => {
-        away.zlibBytes = job.bytes;
+        // The budget has room for the worst; a ledger that did would shut honest peers out.
+        away.zlibBytes = inflation.likelyBytes;
         inflation.away((error) => {
           done();
           away.zlibBytes = inflation.length;

@@ -29,6 +29,7 @@ const PROMPT_OUTPUT_BYTES = 256 * 1024;
 const FINAL_BLOCKS_MAX = 64;
 /** What DEFLATE makes of an octet, at most. */
 const RATIO_MAX = 1032;
+const LIKELY_RATIO = 4;
 const CHUNK_BYTES_MIN = 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
@@ -43,6 +44,8 @@ export interface InflationBounds {
   readonly contextTakeover: boolean;
   /** Octets of one message after inflation: webSocketMessageBytes. */
   readonly messageBytes: number;
+  /** The limit that says so, if it is another: `half of ledgerBytes`. */
+  readonly limit?: string | undefined;
 }
 
 export class Inflation {
@@ -68,6 +71,12 @@ export class Inflation {
   get bytes(): number {
     const output = Math.min(this.#bounds.messageBytes, this.#octets.length * RATIO_MAX);
     // Twice: zlib's chunks are joined at the end.
+    return inflateMemory(this.#bounds.windowBits) + CHUNK_BYTES_MAX + output * 2;
+  }
+
+  /** The same as it mostly is: text gets four times as long. */
+  get likelyBytes(): number {
+    const output = Math.min(this.#bounds.messageBytes, this.#octets.length * LIKELY_RATIO);
     return inflateMemory(this.#bounds.windowBits) + CHUNK_BYTES_MAX + output * 2;
   }
 
@@ -98,6 +107,8 @@ export class Inflation {
         if (error !== null) throw this.#refusal(error);
         this.#take(result as Inflated, messageBytes);
       } catch (refusal) {
+        // Until somebody asks for its stack, V8 keeps what stands there: zlib, and its output.
+        void (refusal as CloseError).stack;
         done(refusal as CloseError);
         return;
       }
@@ -158,7 +169,8 @@ export class Inflation {
   }
 
   #tooBig(): CloseError {
-    return tooBig('a message', 'webSocketMessageBytes', this.#bounds.messageBytes);
+    const { messageBytes, limit = 'webSocketMessageBytes' } = this.#bounds;
+    return tooBig('a compressed message', limit, messageBytes);
   }
 
   #refusal(error: unknown): CloseError {

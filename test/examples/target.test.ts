@@ -278,7 +278,7 @@ describe('/events and /poll', () => {
 });
 
 describe('what is not there', () => {
-  test.each(['/cached/5', '/static/style.css', '/static/a/b', '/ws/echo', '/ws/broadcast'])(
+  test.each(['/cached/5', '/static/style.css', '/static/a/b'])(
     '%s is 501 until it is built', async (path) => {
       const answer = await ask('GET', path);
       expect(answer.status).toBe(501);

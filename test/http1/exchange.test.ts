@@ -10,6 +10,7 @@ import { problem } from '../../src/http/problem.ts';
 import { HttpRequest } from '../../src/http/request.ts';
 import { HttpResponse } from '../../src/http/response.ts';
 import { Http1Exchange } from '../../src/http1/exchange.ts';
+import { limitsFrom } from '../../src/limits.ts';
 import type { ProtocolFactory } from '../../src/protocol.ts';
 import { deferred } from '../support/deferred.ts';
 import { RecordingHost } from '../support/exchange-host.ts';
@@ -242,7 +243,7 @@ describe('interim responses (RFC 9110 §15.2)', () => {
 
   test.each([0, 1, 3])('of %d, one more is dropped', (limit) => {
     const { host, exchange } = make();
-    host.interimResponses = limit;
+    host.limits = limitsFrom({ interimResponses: limit });
     for (let count = 0; count < limit + 1; count++) exchange.inform(103, link);
     expect(host.written).toBe(HINTS.repeat(limit));
   });

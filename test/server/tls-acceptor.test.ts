@@ -311,7 +311,7 @@ describe('E14 loading anew', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.parse(validTo) + later });
     onTestFinished(() => void vi.useRealTimers());
     if (isTaken) acceptor.reload();
-    else expect(() => acceptor.reload()).toThrow(`tls.certificates[0].cert has ended on ${validTo}`);
+    else expect(() => acceptor.reload()).toThrow(`certificates[0].cert has ended on ${validTo}`);
     expect(contexts.current !== first).toBe(isTaken);
     const shown = isTaken ? 'DNS:example.org' : 'DNS:example.com';
     expect((await secured(place)).shown?.split(', ')[0]).toBe(shown);

@@ -185,9 +185,11 @@ export class SimulatedHttp2Connection implements Circumstances {
     let least = 0;
     let most = 0;
     for (const [id, watched] of this.#watched) {
-      const held = watched.held(this.#tunnel(id));
-      least += held[0];
-      most += held[1];
+      const tunnel = this.#tunnel(id);
+      const held = watched.held(tunnel);
+      const queued = tunnel?.queuedBytes ?? 0;
+      least += held[0] + queued;
+      most += held[1] + queued;
     }
     const { charged } = this.transport;
     if (charged < least) this.#fault(`${least} octets are held, ${charged} are charged`);

@@ -41,6 +41,11 @@ export class EchoTunnel implements Protocol {
     this.#write(GREETING);
   }
 
+  /** Octets that it wrote and that wait for a window. */
+  get queuedBytes(): number {
+    return this.#transport.queuedBytes;
+  }
+
   receive(bytes: Uint8Array): void {
     this.#enter('receive', () => {
       if (bytes.length === 0) this.#fault('an empty read');

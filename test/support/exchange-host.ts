@@ -1,7 +1,9 @@
 /** The connection of an exchange, reduced to a record of what was asked of it. */
 import { Buffer } from 'node:buffer';
+import type { ProtocolError } from '../../src/errors.ts';
 import { problem } from '../../src/http/problem.ts';
 import type { ExchangeHost, Http1Exchange } from '../../src/http1/exchange.ts';
+import { limitsFrom } from '../../src/limits.ts';
 import type { ConnectionTransport, Protocol, ProtocolFactory } from '../../src/protocol.ts';
 import { MemoryTransport, type MemoryTransportOptions } from '../../src/testing/index.ts';
 
@@ -17,7 +19,8 @@ export function quietProtocol(): Protocol {
 
 export class RecordingHost implements ExchangeHost {
   readonly transport: MemoryTransport;
-  interimResponses = 8;
+  limits = limitsFrom();
+  readonly refusals: ProtocolError[] = [];
   blocked = false;
   /** The exchange whose turn it is; undefined: any. */
   front: Http1Exchange | undefined;
@@ -49,6 +52,10 @@ export class RecordingHost implements ExchangeHost {
 
   isFront(exchange: Http1Exchange): boolean {
     return this.front === undefined || this.front === exchange;
+  }
+
+  refused(error: ProtocolError): void {
+    this.refusals.push(error);
   }
 
   settled(): void {

@@ -1,8 +1,10 @@
 /** A request with no wire below it, for tests of what stands above the wire. */
+import type { ProtocolError } from '../../src/errors.ts';
 import { RequestBody } from '../../src/http/body.ts';
 import { Fields, type FieldsInit } from '../../src/http/fields.ts';
 import { HttpRequest, type HttpVersion, type RequestOrigin } from '../../src/http/request.ts';
 import type { Scheme } from '../../src/http/target.ts';
+import { limitsFrom } from '../../src/limits.ts';
 import type { Peer, TlsFacts } from '../../src/protocol.ts';
 import { HandClock } from '../../src/testing/index.ts';
 
@@ -38,16 +40,21 @@ export function securePeer(...served: string[]): Peer {
 export interface Asked {
   readonly informed: [number, [string, string][]][];
   readonly pushed: [string, [string, string][]][];
+  readonly failed: unknown[];
+  readonly refused: ProtocolError[];
 }
 
 export function makeRequest(parts: RequestParts = {}): HttpRequest & { readonly asked: Asked } {
-  const asked: Asked = { informed: [], pushed: [] };
+  const asked: Asked = { informed: [], pushed: [], failed: [], refused: [] };
   const origin: RequestOrigin = {
     version: parts.version ?? '1.1',
     peer: parts.peer ?? PEER,
     clock: new HandClock(),
     inform: (status, fields) => void asked.informed.push([status, [...fields]]),
     push: (target, fields) => asked.pushed.push([target, [...fields]]) > 0,
+    limits: limitsFrom(),
+    failed: (error) => void asked.failed.push(error),
+    refused: (error) => void asked.refused.push(error),
   };
   const target = parts.target ?? '/';
   const request = new HttpRequest(

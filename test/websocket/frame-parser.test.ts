@@ -151,19 +151,19 @@ describe('§5.2 payload length', () => {
 
   test.each([
     [100, 2], [1000, 4], [70_000, 10], [2 ** 32 + 5, 10],
-  ])('webSocketFrameBytes of %d: that many, and one more', (frameBytes, header) => {
+  ])('webSocketMessageBytes of %d: that many, and one more', (frameBytes, header) => {
     const bounds = { frameBytes };
     for (const opcode of [TEXT, CONTINUATION]) {
       const most = frame(opcode, '', { length: BigInt(frameBytes) });
       expect(received(most, 'frames', bounds).refused).toBeUndefined();
       const more = frame(opcode, '', { length: BigInt(frameBytes + 1) });
       expect(refusedByHeader(more, header, bounds)).toEqual(
-        [1009, `a frame is over webSocketFrameBytes, ${frameBytes} octets (RFC 6455 §10.4)`],
+        [1009, `a frame is over webSocketMessageBytes, ${frameBytes} octets (RFC 6455 §10.4)`],
       );
     }
   });
 
-  test('webSocketFrameBytes says nothing of control frames', () => {
+  test('webSocketMessageBytes says nothing of control frames', () => {
     expect(received(ping('abc'), 'frames', { frameBytes: 0 }).events).toEqual([['ping', 'abc']]);
   });
 });

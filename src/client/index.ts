@@ -1,0 +1,3 @@
+/** Clients. Re-exports only. */
+export { connectWebSocket, type ConnectOptions } from './websocket-client.ts';
+export { HandshakeRefusedError } from './opening.ts';
