@@ -36,6 +36,8 @@ export let drainRequest: (request: HttpRequest) => void;
 export let trustForwarders: (request: HttpRequest, forwarders: Forwarders) => void;
 /** The wire below a request, for a protocol that follows it on the same wire. */
 export let originOf: (request: HttpRequest) => RequestOrigin;
+/** Puts another in its place: what is left of it when a protocol has taken over. */
+export let succeed: (request: HttpRequest, origin: RequestOrigin) => void;
 /** Whether the peer has gone, without making a signal to ask. */
 export let isAborted: (request: HttpRequest) => boolean;
 
@@ -52,7 +54,7 @@ export class HttpRequest {
   /** What CONNECT asks for on HTTP/2 (RFC 8441 §4), such as `websocket`. */
   readonly protocol: string | undefined;
   readonly #resource: string;
-  readonly #origin: RequestOrigin;
+  #origin: RequestOrigin;
   #gone: Error | undefined;
   #closing = false;
   #abort: AbortController | undefined;
@@ -67,6 +69,7 @@ export class HttpRequest {
       request.#abort?.abort(cause);
     };
     originOf = (request) => request.#origin;
+    succeed = (request, origin) => request.#origin = origin;
     isAborted = (request) => request.#gone !== undefined;
     drainRequest = (request) => {
       request.#closing = true;

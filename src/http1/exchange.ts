@@ -13,7 +13,7 @@ import { plainAnswer, type Exchange } from '../http/exchange.ts';
 import { Fields, listMembers } from '../http/fields.ts';
 import { HttpError } from '../http/http-error.ts';
 import {
-  HttpRequest, abortRequest, type HttpVersion, type RequestOrigin,
+  HttpRequest, abortRequest, succeed, type HttpVersion, type RequestOrigin,
 } from '../http/request.ts';
 import { BodyGivenError, type HttpResponse } from '../http/response.ts';
 import { hasNoContent } from '../http/status.ts';
@@ -24,6 +24,7 @@ import {
   asksToClose, bareHead, checkPlan, chunkLine, lastChunk, plan, planHead, planText, streamFraming,
   streamHead,
 } from './message-writer.ts';
+import { Successor, type ProgramsEar } from './successor.ts';
 
 /** What an exchange needs of its connection. */
 export interface ExchangeHost {
@@ -40,10 +41,7 @@ export interface ExchangeHost {
   unhurried(exchange: Http1Exchange): void;
   /** Whether the connection ends after this answer; `immediate`: its content is at hand. */
   endsAfter(exchange: Http1Exchange, immediate: boolean): boolean;
-  /** The answer to a failure of the program in making or writing an answer. */
-  failure(error: unknown, request: HttpRequest): HttpResponse;
-  /** Tells the program of what a peer was refused for. */
-  refused(error: ProtocolError): void;
+  readonly options: ProgramsEar;
   become(next: ProtocolFactory<ConnectionTransport>): void;
   /** An answer is broken after its head: the connection is, and nothing more is begun on it. */
   cut(error: Error): void;
@@ -123,11 +121,11 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
   }
 
   failed(error: unknown): void {
-    this.#host.failure(error, this.request).cancel();
+    this.#host.options.failure(error, this.request).cancel();
   }
 
   refused(error: ProtocolError): void {
-    this.#host.refused(error);
+    this.#host.options.refused?.(error, this.#host.transport);
   }
 
   respond(response: HttpResponse): void {
@@ -244,13 +242,13 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     } catch (error) {
       // Nothing of this answer was written: the failure still has a whole answer of its own.
       this.#drop(response, error);
-      const answer = this.#host.failure(error, this.request);
+      const answer = this.#host.options.failure(error, this.request);
       this.response = answer;
       try {
         return this.#write(answer);
       } catch (second) {
         this.#drop(answer, second);
-        this.response = this.#host.failure(second, this.request);
+        this.response = this.#host.options.failure(second, this.request);
         return this.#write(plainAnswer());
       }
     }
@@ -352,6 +350,8 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
     const head = connect ? bareHead(200, fields, this.clock.date()) : bareHead(101, named);
     this.#host.write(head);
     this.#host.become(next);
+    // Whoever keeps the request shall not keep all of this connection's HTTP.
+    succeed(this.request, new Successor(this.#host, this.request));
     return true;
   }
 
@@ -451,7 +451,7 @@ export class Http1Exchange implements Exchange, BodyDemand, RequestOrigin {
 
   /** After the head, the only way to say that content is broken is to break it (RFC 9112 §8). */
   #cut(error: Error): false {
-    this.#host.failure(error, this.request).cancel();
+    this.#host.options.failure(error, this.request).cancel();
     this.#host.cut(error);
     this.abort(error);
     return false;

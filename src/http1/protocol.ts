@@ -14,7 +14,7 @@ import { CR, LF } from '../bytes/ascii.ts';
 import { ReceiveBuffer } from '../bytes/receive-buffer.ts';
 import { ConnectionError, PeerGoneError, ProtocolError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { drainRequest, type HttpRequest } from '../http/request.ts';
+import { drainRequest } from '../http/request.ts';
 import type { HttpResponse } from '../http/response.ts';
 import type { Limits } from '../limits.ts';
 import type { ConnectionTransport, Protocol, ProtocolFactory } from '../protocol.ts';
@@ -26,18 +26,15 @@ import { Moments, lateError, type Moment } from './moments.ts';
 import { Pipeline } from './pipeline.ts';
 import { RequestHead, headBounds, parseRequestHead, type HeadBounds } from './request-parser.ts';
 import { admitRequest, crowdedError } from './request-rules.ts';
+import type { ProgramsEar } from './successor.ts';
 
 /** What an HTTP/1.1 connection is made with. */
-export interface Http1Options {
+export interface Http1Options extends ProgramsEar {
   readonly limits: Limits;
   /** Runs the handler of an exchange. */
   dispatch(exchange: Exchange): void;
-  /** Makes the answer to a failure of the program, and tells the program of it. */
-  failure(error: unknown, request: HttpRequest): HttpResponse;
   /** Makes the answer to a peer's offence, and tells the program of it. */
   refuse(error: ProtocolError, transport: ConnectionTransport): HttpResponse;
-  /** Is told of offences that have no answer. */
-  refused?: ((error: ProtocolError, transport: ConnectionTransport) => void) | undefined;
   /** Is told of each exchange that ended; undefined where nobody listens. */
   completed?: ((exchange: Http1Exchange) => void) | undefined;
 }
@@ -62,7 +59,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
   readonly transport: ConnectionTransport;
   readonly limits: Limits;
   blocked = false;
-  readonly #options: Http1Options;
+  readonly options: Http1Options;
   readonly #headBounds: HeadBounds;
   readonly #chunkBounds: ChunkBounds;
   readonly #moments: Moments;
@@ -98,7 +95,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
     transport: ConnectionTransport, options: Http1Options, heads: HeadBounds, chunks: ChunkBounds,
   ) {
     this.transport = transport;
-    this.#options = options;
+    this.options = options;
     this.limits = options.limits;
     this.#queue = new Pipeline(options.limits.pipelinedRequests, options.completed);
     this.#headBounds = heads;
@@ -222,14 +219,6 @@ class Http1Protocol implements Protocol, ExchangeHost {
     return !reads && this.#content?.exchange === exchange && !this.#content.worthDiscarding;
   }
 
-  failure(error: unknown, request: HttpRequest): HttpResponse {
-    return this.#options.failure(error, request);
-  }
-
-  refused(error: ProtocolError): void {
-    this.#options.refused?.(error, this.transport);
-  }
-
   become(next: ProtocolFactory<ConnectionTransport>): void {
     this.#next = next;
   }
@@ -351,7 +340,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
   #begin(exchange: Http1Exchange): void {
     exchange.begun = true;
     if (this.#draining) drainRequest(exchange.request);
-    this.#options.dispatch(exchange);
+    this.options.dispatch(exchange);
   }
 
   /** Writes what the front of the queue has, until something has to be waited for. */
@@ -400,7 +389,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
       this.cut(error);
       return;
     }
-    const refusal = this.#options.refuse(error, this.transport);
+    const refusal = this.options.refuse(error, this.transport);
     if (exchange === undefined) this.#queue.add(Http1Exchange.refused(this, refusal, head.isHead));
     else if (!exchange.closed) exchange.refuse(error, refusal);
     this.#close();
@@ -415,7 +404,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
       this.cut(error);
       return;
     }
-    const refusal = this.#options.refuse(error, this.transport);
+    const refusal = this.options.refuse(error, this.transport);
     if (front === undefined) this.#queue.add(Http1Exchange.refused(this, refusal, false));
     else front.refuse(error, refusal);
     this.#close();

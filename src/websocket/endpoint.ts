@@ -13,12 +13,14 @@ import {
 import { HttpResponse } from '../http/response.ts';
 import { limitsFrom, type Limits } from '../limits.ts';
 import type { Transport } from '../protocol.ts';
+import type { CloseError } from './close-error.ts';
 import { checkOptions, rulesOf, type WebSocketOptions } from './endpoint-options.ts';
 import { GOING_AWAY } from './frame.ts';
 import { handshake, type Agreement, type HandshakeRules } from './handshake.ts';
-import { WebSocketProtocol, type Closure } from './protocol.ts';
+import type { MessageKind } from './inbox.ts';
+import { WebSocketProtocol, type Closure, type WebSocketWire } from './protocol.ts';
 import { WebSocketSession } from './session.ts';
-import { processZlib } from './zlib-budget.ts';
+import { processZlib, type ZlibBudget } from './zlib-budget.ts';
 
 /** Has a session; whatever it throws or rejects with closes it with 1011. */
 export type SessionHandler = (session: WebSocketSession) => unknown;
@@ -42,9 +44,10 @@ export function webSocket(serve: SessionHandler, options: WebSocketOptions = {})
 
 class Endpoint {
   readonly #serve: SessionHandler;
-  readonly #options: WebSocketOptions;
+  readonly options: WebSocketOptions;
   readonly #rules: HandshakeRules;
-  #sessions = 0;
+  /** That are open. */
+  sessions = 0;
   /** The server's limits, and those that come of them. */
   #given: Limits | undefined;
   #limits: Limits | undefined;
@@ -55,7 +58,7 @@ class Endpoint {
     }
     checkOptions(options);
     this.#serve = serve;
-    this.#options = options;
+    this.options = options;
     this.#rules = rulesOf(options);
   }
 
@@ -68,7 +71,7 @@ class Endpoint {
   }
 
   #limitsOf(given: Limits): Limits {
-    const { limits } = this.#options;
+    const { limits } = this.options;
     if (limits === undefined) return given;
     if (given !== this.#given || this.#limits === undefined) {
       this.#given = given;
@@ -80,29 +83,13 @@ class Endpoint {
   #begin(
     transport: Transport, request: HttpRequest, agreed: Agreement, limits: Limits,
   ): WebSocketProtocol {
-    const origin = originOf(request);
-    const { accepts, drainCode = GOING_AWAY, zlib = processZlib } = this.#options;
+    this.sessions++;
+    const { deflate, subprotocol } = agreed;
     const { thresholdBytes = 0 } = this.#rules.deflate ?? {};
-    let end!: (closure: Closure) => void;
-    const closed = new Promise<Closure>((resolve) => { end = resolve; });
-    this.#sessions++;
-    const wire = new WebSocketProtocol(transport, {
-      limits, accepts, drainCode, zlib,
-      nextKey: undefined,
-      deflate: agreed.deflate && { ...agreed.deflate, thresholdBytes },
-      drainDelay: () => this.#drainDelay(limits),
-      failed: (error) => origin.failed(unanswerable(error)),
-      broken: (error) => origin.failed(unanswerable(error)),
-      refused: (error) => origin.refused(error),
-      draining: () => drainRequest(request),
-      ended: (closure, cause) => {
-        this.#sessions--;
-        abortRequest(request, new PeerGoneError('the WebSocket is closed', cause && { cause }));
-        end(closure);
-      },
-    });
+    const side = new ServerSide(this, request, limits, deflate && { ...deflate, thresholdBytes });
+    const wire = new WebSocketProtocol(transport, side);
     const session = new WebSocketSession(
-      wire, closed, request, agreed.subprotocol, agreed.deflate !== undefined,
+      wire, side.closed, request, subprotocol, deflate !== undefined,
     );
     void this.#run(session, wire);
     return wire;
@@ -117,11 +104,75 @@ class Endpoint {
   }
 
   /** Spread over the time that a close may take, less that of the last one's handshake. */
-  #drainDelay({ drainMs, webSocketCloseMs }: Limits): number {
-    if (this.#sessions < CROWD) return 0;
-    const { random = Math.random } = this.#options;
+  drainDelay({ drainMs, webSocketCloseMs }: Limits): number {
+    if (this.sessions < CROWD) return 0;
+    const { random = Math.random } = this.options;
     const most = Math.max(0, Math.min(drainMs, Number.MAX_SAFE_INTEGER) - webSocketCloseMs);
-    return random() * Math.min(most, this.#sessions / GOODBYES_PER_MS);
+    return random() * Math.min(most, this.sessions / GOODBYES_PER_MS);
+  }
+}
+
+/** What the wire of one session asks its endpoint for, and tells it. */
+class ServerSide implements WebSocketWire {
+  readonly limits: Limits;
+  readonly deflate: WebSocketWire['deflate'];
+  readonly closed: Promise<Closure>;
+  readonly #endpoint: Endpoint;
+  readonly #request: HttpRequest;
+  #end!: (closure: Closure) => void;
+
+  constructor(
+    endpoint: Endpoint, request: HttpRequest, limits: Limits, deflate: WebSocketWire['deflate'],
+  ) {
+    this.#endpoint = endpoint;
+    this.#request = request;
+    this.limits = limits;
+    this.deflate = deflate;
+    this.closed = new Promise((resolve) => { this.#end = resolve; });
+  }
+
+  /** A server does not mask. */
+  get nextKey(): undefined {
+    return undefined;
+  }
+
+  get zlib(): ZlibBudget {
+    return this.#endpoint.options.zlib ?? processZlib;
+  }
+
+  get accepts(): MessageKind | undefined {
+    return this.#endpoint.options.accepts;
+  }
+
+  get drainCode(): number {
+    return this.#endpoint.options.drainCode ?? GOING_AWAY;
+  }
+
+  drainDelay(): number {
+    return this.#endpoint.drainDelay(this.limits);
+  }
+
+  failed(error: unknown): void {
+    originOf(this.#request).failed(unanswerable(error));
+  }
+
+  broken(error: Error): void {
+    this.failed(error);
+  }
+
+  refused(error: CloseError): void {
+    originOf(this.#request).refused(error);
+  }
+
+  draining(): void {
+    drainRequest(this.#request);
+  }
+
+  ended(closure: Closure, cause: Error | undefined): void {
+    this.#endpoint.sessions--;
+    const gone = new PeerGoneError('the WebSocket is closed', cause && { cause });
+    abortRequest(this.#request, gone);
+    this.#end(closure);
   }
 }
 

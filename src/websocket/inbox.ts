@@ -7,6 +7,7 @@
  */
 import { PeerGoneError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
+import type { Transport } from '../protocol.ts';
 import { CloseError } from './close-error.ts';
 import { TEXT, UNSUPPORTED_DATA } from './frame.ts';
 import { UNKNOWN, type MessageSink } from './message-assembler.ts';
@@ -25,11 +26,11 @@ export interface InboxHost {
   /** Undefined: both. */
   readonly accepts: MessageKind | undefined;
   /** Owns octets that were lent. */
-  keep(bytes: Uint8Array, start: number, end: number): Uint8Array;
+  readonly transport: Pick<Transport, 'keep'>;
   /** Something unread was taken: the peer may send more. */
   taken(): void;
   /** The program's listener failed. */
-  failed(error: unknown): void;
+  programFailed(error: unknown): void;
 }
 
 export type MessageListener = (message: Message) => unknown;
@@ -182,7 +183,7 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
   }
 
   binaryPiece(bytes: Uint8Array, start: number, end: number): void {
-    this.#piece(this.#host.keep(bytes, start, end));
+    this.#piece(this.#host.transport.keep(bytes, start, end));
   }
 
   endPieces(): void {
@@ -247,7 +248,7 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
       const result = (this.#listener as MessageListener)(message);
       if (isThenable(result)) this.#await(result);
     } catch (error) {
-      this.#host.failed(error);
+      this.#host.programFailed(error);
     }
   }
 
@@ -258,7 +259,7 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
       this.#callWithUnread();
     };
     Promise.resolve(result).then(settle, (error: unknown) => {
-      this.#host.failed(error);
+      this.#host.programFailed(error);
       settle();
     });
   }

@@ -17,14 +17,13 @@ import { FrameWriter } from './frame-writer.ts';
 import { PieceRun, type MessagePieces, type PieceHost } from './piece-run.ts';
 import { PreparedMessage, checkMessage, type Message } from './prepared-message.ts';
 
-export interface OutboxOptions {
+export interface OutboxHost {
+  readonly transport: Transport;
   readonly limits: Limits;
   /** Masks, on a client. */
   readonly nextKey: (() => number) | undefined;
-  /** Undefined: messages leave as they are. */
-  readonly deflate: DeflaterOptions | undefined;
   /** The pieces of a message failed after the first had left: it can never be whole. */
-  broken(error: Error): void;
+  piecesFailed(error: Error): void;
 }
 
 interface Settle {
@@ -45,8 +44,8 @@ const DONE = Promise.resolve();
 const IGNORED = (): void => {};
 
 export class Outbox implements PayloadSink, PieceHost {
-  readonly #transport: Transport;
-  readonly #options: OutboxOptions;
+  readonly #host: OutboxHost;
+  readonly #deflate: DeflaterOptions | undefined;
   readonly #writer: FrameWriter;
   readonly #deflater: Deflater | undefined;
   #waiting: Waiting[] = [];
@@ -64,11 +63,12 @@ export class Outbox implements PayloadSink, PieceHost {
   #farewell: Uint8Array | undefined;
   #isClosing = false;
 
-  constructor(transport: Transport, options: OutboxOptions) {
-    this.#transport = transport;
-    this.#options = options;
-    this.#writer = new FrameWriter(transport, options.nextKey);
-    this.#deflater = options.deflate && new Deflater(this, options.deflate);
+  /** Without `deflate` messages leave as they are. */
+  constructor(host: OutboxHost, deflate: DeflaterOptions | undefined) {
+    this.#host = host;
+    this.#deflate = deflate;
+    this.#writer = new FrameWriter(host.transport, host.nextKey);
+    this.#deflater = deflate && new Deflater(this, deflate);
   }
 
   /** Octets that were sent and have not been taken by the peer's side. */
@@ -98,13 +98,13 @@ export class Outbox implements PayloadSink, PieceHost {
   }
 
   get #queuedBytes(): number {
-    return this.#transport.queuedBytes + (this.#deflater?.waitingBytes ?? 0);
+    return this.#host.transport.queuedBytes + (this.#deflater?.waitingBytes ?? 0);
   }
 
   get #isCrowded(): boolean {
     // Without a `drained` to come, nobody would say when there is room.
     return (this.#blocked || this.#deflater?.isBusy === true) &&
-      this.#queuedBytes > this.#options.limits.webSocketQueueBytes;
+      this.#queuedBytes > this.#host.limits.webSocketQueueBytes;
   }
 
   // The program's side
@@ -281,9 +281,9 @@ export class Outbox implements PayloadSink, PieceHost {
   }
 
   #writePrepared(prepared: PreparedMessage): void {
-    const { nextKey, deflate } = this.#options;
+    const deflate = this.#deflate;
     // Each frame of a client has its own mask (RFC 6455 §5.3); and order is the deflater's.
-    if (nextKey !== undefined || this.#deflater?.isBusy === true) {
+    if (this.#host.nextKey !== undefined || this.#deflater?.isBusy === true) {
       this.#write(prepared.message);
       return;
     }
@@ -300,7 +300,7 @@ export class Outbox implements PayloadSink, PieceHost {
     this.#runEnds = ends;
     run.send().then(ends.resolve, (error: unknown) => {
       ends.reject(asError(error));
-      if (run.hasBegun && this.#run === run) this.#options.broken(asError(error));
+      if (run.hasBegun && this.#run === run) this.#host.piecesFailed(asError(error));
     }).finally(() => {
       if (this.#run !== run) return;
       this.#run = undefined;

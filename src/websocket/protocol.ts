@@ -21,10 +21,10 @@ import {
   ABNORMAL_CLOSURE, INTERNAL_ERROR, NO_STATUS_RECEIVED, PING, POLICY_VIOLATION, RSV1,
 } from './frame.ts';
 import { FrameParser, MORE, type ControlSink } from './frame-parser.ts';
-import { Inbox, type MessageKind } from './inbox.ts';
+import { Inbox, type InboxHost, type MessageKind } from './inbox.ts';
 import { Inflater } from './inflater.ts';
 import { MessageAssembler } from './message-assembler.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type OutboxHost } from './outbox.ts';
 import type { ZlibBudget } from './zlib-budget.ts';
 
 /** How a WebSocket ended. */
@@ -74,7 +74,7 @@ const EMPTY = new Uint8Array(0);
 
 type Moment = 'close' | 'goodbye' | 'age';
 
-export class WebSocketProtocol implements Protocol, ControlSink {
+export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, OutboxHost {
   readonly transport: Transport;
   readonly limits: Limits;
   readonly inbox: Inbox;
@@ -109,25 +109,13 @@ export class WebSocketProtocol implements Protocol, ControlSink {
     this.transport = transport;
     this.limits = limits;
     this.#wire = wire;
-    const settled = (): void => transport.defer();
-    this.inbox = new Inbox({
-      limits, accepts: wire.accepts,
-      keep: (bytes, start, end) => transport.keep(bytes, start, end),
-      taken: () => this.#taken(),
-      failed: (error) => this.programFailed(error),
-    });
-    this.outbox = new Outbox(transport, {
-      limits, nextKey: wire.nextKey,
-      deflate: deflate && {
-        ...deflate.deflate, thresholdBytes: deflate.thresholdBytes, budget: zlib, settled,
-      },
-      broken: (error) => {
-        wire.broken(error);
-        this.close(INTERNAL_ERROR, 'a message in pieces could not be finished');
-      },
+    const settled = deflate && ((): void => transport.defer());
+    this.inbox = new Inbox(this);
+    this.outbox = new Outbox(this, deflate && settled && {
+      ...deflate.deflate, thresholdBytes: deflate.thresholdBytes, budget: zlib, settled,
     });
     const messageBytes = limits.webSocketMessageBytes;
-    this.#inflater = deflate && new Inflater(this.inbox, {
+    this.#inflater = deflate && settled && new Inflater(this.inbox, {
       ...deflate.inflate, ...inflatedBounds(limits), budget: zlib, settled,
     });
     this.#assembler = new MessageAssembler(this.#inflater ?? this.inbox, {
@@ -293,8 +281,23 @@ export class WebSocketProtocol implements Protocol, ControlSink {
     this.#end(cause);
   }
 
-  #taken(): void {
+  // What the inbox and the outbox ask for
+
+  get accepts(): MessageKind | undefined {
+    return this.#wire.accepts;
+  }
+
+  get nextKey(): (() => number) | undefined {
+    return this.#wire.nextKey;
+  }
+
+  taken(): void {
     if (this.#paused && !this.#stands) this.transport.defer();
+  }
+
+  piecesFailed(error: Error): void {
+    this.#wire.broken(error);
+    this.close(INTERNAL_ERROR, 'a message in pieces could not be finished');
   }
 
   // Parsing

@@ -54,6 +54,11 @@ export class RecordingHost implements ExchangeHost {
     return this.front === undefined || this.front === exchange;
   }
 
+  /** The program hears by its own methods here. */
+  get options(): this {
+    return this;
+  }
+
   refused(error: ProtocolError): void {
     this.refusals.push(error);
   }
