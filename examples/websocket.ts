@@ -37,6 +37,7 @@ const present = new Set<WebSocketSession>();
 
 const talk = webSocket(async (session) => {
   present.add(session);
+  void session.closed.then(() => present.delete(session));
   for await (const message of session) {
     // One frame for all. Who does not read it is sent away, and the others do not wait.
     const prepared = prepare(message);
@@ -44,7 +45,6 @@ const talk = webSocket(async (session) => {
       if (!one.trySend(prepared)) void one.close(1013, 'too slow');
     }
   }
-  present.delete(session);
 }, { accepts: 'text', limits: { webSocketMessageBytes: 4096 } });
 
 const { host, port = 8000, limits } = commandLine();

@@ -25,10 +25,10 @@ export { problem } from './http/problem.ts';
 export { PULL_BYTES, type Body, type BodySource, type RequestBody } from './http/body.ts';
 export type { Handler, Middleware, Service } from './http/exchange.ts';
 export {
-  WebSocketSession, isWebSocketRequest, prepare, webSocket,
+  CloseError, WebSocketSession, ZlibBudget, isWebSocketRequest, prepare, webSocket,
   type Closure, type DeflateChanges, type Message, type MessageKind, type MessageListener,
   type MessagePieces, type PreparedMessage, type SessionHandler, type StreamedMessage,
-  type SubprotocolChoice, type WebSocketOptions,
+  type SubprotocolChoice, type WebSocketOptions, type ZlibBounds, type ZlibChanges,
 } from './websocket/index.ts';
 export { HandshakeRefusedError, connectWebSocket, type ConnectOptions } from './client/index.ts';
 export {

@@ -120,6 +120,8 @@ export interface Limits {
   readonly webSocketPingMs: number;
   /** From the last octet of a peer to the end of a WebSocket. */
   readonly webSocketDeadMs: number;
+  /** How long messages may wait for a program that reads, while the peer is stopped; then 1011. */
+  readonly webSocketUnreadMs: number;
   /** From our Close frame to the peer's (RFC 6455 §7.1.1). */
   readonly webSocketCloseMs: number;
   /** How long a WebSocket may last, for who was let in once; 1008 after. Infinity: no bound. */
@@ -197,6 +199,7 @@ export const DEFAULT_LIMITS: Limits = Object.freeze({
   webSocketQueueBytes: KIB * KIB,
   webSocketPingMs: 30_000,
   webSocketDeadMs: 60_000,
+  webSocketUnreadMs: 300_000,
   webSocketCloseMs: 5_000,
   webSocketAgeMs: Infinity,
   heldBytes: 256 * KIB * KIB,

@@ -94,9 +94,10 @@ export interface Transport {
   keep(bytes: Uint8Array, start: number, end: number): Uint8Array;
   /**
    * Accounts octets held on behalf of the peer; negative gives back. False: the connection holds
-   * more than `ledgerBytes`, and the caller ends whatever made it hold them.
+   * more than `ledgerBytes`, and the caller ends whatever made it hold them. `isOutput`: they wait
+   * to leave, which other bounds hold; they are counted with those of the process alone.
    */
-  charge(octets: number): boolean;
+  charge(octets: number, isOutput?: boolean): boolean;
   /** Stops and restarts `receive`. The octets of one read may still come after `pause`. */
   pause(): void;
   resume(): void;

@@ -10,12 +10,12 @@ import { ROOT } from './support/source-text.ts';
 describe('exports', () => {
   test('of wirestack', () => {
     expect(Object.keys(wirestack).sort()).toEqual([
-      'ConnectionError', 'DEFAULT_LIMITS', 'Fields', 'HandshakeRefusedError', 'HttpError',
-      'HttpRequest', 'HttpResponse', 'PULL_BYTES', 'PeerGoneError', 'ProtocolError', 'Server',
-      'StreamError', 'WebSocketSession', 'connectWebSocket', 'contentRange', 'createServer',
-      'developmentCertificate', 'evaluatePreconditions', 'ifRangeHolds', 'isEntityTag',
-      'isWebSocketRequest', 'prepare', 'problem', 'redirectToHttps', 'selectRanges',
-      'strictTransportSecurity', 'strongMatch', 'weakMatch', 'webSocket',
+      'CloseError', 'ConnectionError', 'DEFAULT_LIMITS', 'Fields', 'HandshakeRefusedError',
+      'HttpError', 'HttpRequest', 'HttpResponse', 'PULL_BYTES', 'PeerGoneError', 'ProtocolError',
+      'Server', 'StreamError', 'WebSocketSession', 'ZlibBudget', 'connectWebSocket',
+      'contentRange', 'createServer', 'developmentCertificate', 'evaluatePreconditions',
+      'ifRangeHolds', 'isEntityTag', 'isWebSocketRequest', 'prepare', 'problem', 'redirectToHttps',
+      'selectRanges', 'strictTransportSecurity', 'strongMatch', 'weakMatch', 'webSocket',
     ]);
   });
 

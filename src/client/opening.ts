@@ -4,6 +4,8 @@
  *
  * A Protocol like any other: it sees no socket. Called by websocket-client.ts.
  */
+import { Buffer } from 'node:buffer';
+import { escapeControls } from '../bytes/ascii.ts';
 import { ReceiveBuffer } from '../bytes/receive-buffer.ts';
 import { Fields, type FieldsInit } from '../http/fields.ts';
 import { MORE } from '../http1/field-lines.ts';
@@ -33,11 +35,29 @@ export class HandshakeRefusedError extends Error {
   override readonly name = 'HandshakeRefusedError';
   readonly status: number;
   readonly fields: Fields;
+  /** Why, where the server told it in a problem document (RFC 9457); '' otherwise. */
+  readonly detail: string;
 
-  constructor(status: number, reason: string, fields: Fields) {
-    super(`the server answered ${status} ${reason} instead of 101 (RFC 6455 §4.1)`);
+  /** `content` is what came of the answer's content. */
+  constructor(status: number, reason: string, fields: Fields, content: Uint8Array) {
+    const detail = detailOf(fields, content);
+    const why = detail === '' ? fields.get('location') ?? '' : detail;
+    const told = why === '' ? '' : `: ${escapeControls(why)}`;
+    super(`the server answered ${status} ${reason} instead of 101 (RFC 6455 §4.1)${told}`);
     this.status = status;
     this.fields = fields;
+    this.detail = detail;
+  }
+}
+
+function detailOf(fields: Fields, content: Uint8Array): string {
+  if (!fields.get('content-type')?.startsWith('application/problem+json')) return '';
+  try {
+    const { detail } = JSON.parse(Buffer.from(content).toString()) as { detail?: unknown };
+    return typeof detail === 'string' ? detail : '';
+  } catch {
+    // It did not come whole with the head, or is none.
+    return '';
   }
 }
 
@@ -87,7 +107,8 @@ export class Opening implements Protocol {
       if (head.status === 101) return this.#switch(fields);
       // Interim answers may come before (RFC 9110 §15.2).
       if (head.status >= 200) {
-        throw new HandshakeRefusedError(head.status, head.reason, fields);
+        const content = rest.bytes.subarray(rest.start, rest.end);
+        throw new HandshakeRefusedError(head.status, head.reason, fields, content);
       }
     }
   }

@@ -8,12 +8,12 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { asError, knowsOnly } from '../errors.ts';
 import type { FieldsInit } from '../http/fields.ts';
-import { limitsFrom, type Limits } from '../limits.ts';
+import { limitsFrom, type LimitChanges, type Limits } from '../limits.ts';
 import type { ConnectionTransport, ProtocolFactory } from '../protocol.ts';
 import { Connection } from '../server/connection.ts';
-import { deflateOptions, type DeflateOptions } from '../websocket/deflate-parameters.ts';
+import { deflateOptions, type DeflateChanges } from '../websocket/deflate-parameters.ts';
 import type { Agreement } from '../websocket/handshake.ts';
-import type { MessageKind } from '../websocket/inbox.ts';
+import type { MessageKind } from '../websocket/message-assembler.ts';
 import { maskingKeys } from '../websocket/mask.ts';
 import { WebSocketProtocol, type Closure } from '../websocket/protocol.ts';
 import { WebSocketSession } from '../websocket/session.ts';
@@ -25,11 +25,11 @@ export interface ConnectOptions {
   /** Subprotocols offered, the most wanted first. */
   readonly subprotocols?: readonly string[] | undefined;
   /** Offers to compress messages (RFC 7692): true, or how. Default false. */
-  readonly deflate?: boolean | Partial<DeflateOptions> | undefined;
+  readonly deflate?: boolean | DeflateChanges | undefined;
   /** Further fields of the request, such as `cookie` or `authorization`. */
   readonly fields?: FieldsInit | undefined;
   readonly accepts?: MessageKind | undefined;
-  readonly limits?: Partial<Limits> | undefined;
+  readonly limits?: LimitChanges | undefined;
   /** For `wss:`, as node:tls has it: `ca`, `servername`, `cert` and `key`, ... */
   readonly tls?: ConnectionOptions | undefined;
   /** Gives the attempt up. Has no effect on a session that is open. */
@@ -118,7 +118,7 @@ class Attempt {
       offer: {
         key: randomBytes(16).toString('base64'),
         subprotocols,
-        deflate: deflate === false ? undefined : deflateOptions(deflate === true ? {} : deflate),
+        deflate: deflate === false ? undefined : deflateOptions(deflate),
       },
       agreed: (agreement) => this.#session(agreement),
       refused: (error) => this.#reject(error),
@@ -142,10 +142,10 @@ class Attempt {
     const socket: Socket = isSecure
       ? connectTls({ ...to, servername: nameOf(host), ALPNProtocols: ['http/1.1'], ...tls })
       : connectTcp(to);
-    if (isSecure) this.#boundHandshake(socket);
+    this.#boundConnect(socket, isSecure);
     socket.setNoDelay(true);
     const abort = (): void => void socket.destroy(asError(signal?.reason));
-    const failed = (error: Error): void => this.#reject(error);
+    const failed = (error: Error): void => this.#reject(explained(error));
     socket.once('error', failed);
     signal?.addEventListener('abort', abort, { once: true });
     const forget = (): void => signal?.removeEventListener('abort', abort);
@@ -156,15 +156,16 @@ class Attempt {
     });
   }
 
-  /** node:tls would wait for ever. */
-  #boundHandshake(socket: Socket): void {
-    const { tlsHandshakeMs } = this.#limits;
+  /** node:tls would wait for ever, and TCP for minutes. */
+  #boundConnect(socket: Socket, isSecure: boolean): void {
+    const name = isSecure ? 'tlsHandshakeMs' : 'headMs';
+    const ms = this.#limits[name];
     const timer = setTimeout(() => {
-      const why = `there was no TLS handshake within tlsHandshakeMs, ${tlsHandshakeMs}`;
-      socket.destroy(new Error(why));
-    }, Math.min(tlsHandshakeMs, TIMER_MAX_MS));
+      const what = isSecure ? 'TLS handshake' : 'connection';
+      socket.destroy(new Error(`there was no ${what} within ${name}, ${ms}`));
+    }, Math.min(ms, TIMER_MAX_MS));
     const stop = (): void => clearTimeout(timer);
-    socket.once('secureConnect', stop).once('close', stop);
+    socket.once(isSecure ? 'secureConnect' : 'connect', stop).once('close', stop);
   }
 
   #session(agreed: Agreement): ProtocolFactory<ConnectionTransport> {
@@ -192,6 +193,20 @@ class Attempt {
       return wire;
     };
   }
+}
+
+/** OpenSSL's own words for octets that are no TLS help nobody. */
+function explained(error: NodeJS.ErrnoException): Error {
+  if (error.code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+    return new Error('the server speaks no TLS there: use ws:', { cause: error });
+  }
+  if (error.code === 'SELF_SIGNED_CERT_IN_CHAIN') {
+    const how = 'give its authority, as tls: { ca }';
+    return new Error(`the server's certificate is of nobody that is trusted: ${how}`, {
+      cause: error,
+    });
+  }
+  return error;
 }
 
 /** A name of TLS is no address (RFC 6066 §3). */

@@ -296,13 +296,31 @@ export function cancelSource(source: BodySource, cause: Error | undefined): void
   }
 }
 
+/**
+ * Lets an iterable go that was not read to its end, or not at all. A stream of Node has its own
+ * way: leaving an iterator that never began would not close it.
+ */
+export function dropIterable(
+  iterable: AsyncIterable<unknown>, iterator?: AsyncIterator<unknown>,
+): void {
+  // An async function, so that whatever these do or give becomes a promise to be ignored.
+  const leave = async (): Promise<unknown> => {
+    const { destroy } = iterable as { destroy?: unknown };
+    if (typeof destroy === 'function') return Reflect.apply(destroy, iterable, []) as unknown;
+    return (iterator ?? iterable[Symbol.asyncIterator]()).return?.();
+  };
+  leave().catch(() => {});
+}
+
 /** An iterable or a web stream as a source. Its own errors are its consumer's to answer for. */
 export class IterableSource implements BodySource {
   readonly length = undefined;
+  readonly #iterable: AsyncIterable<Uint8Array | string>;
   readonly #iterator: AsyncIterator<Uint8Array | string>;
   #rest: Uint8Array | undefined;
 
   constructor(iterable: AsyncIterable<Uint8Array | string>) {
+    this.#iterable = iterable;
     this.#iterator = iterable[Symbol.asyncIterator]();
   }
 
@@ -313,10 +331,7 @@ export class IterableSource implements BodySource {
 
   cancel(): void {
     this.#rest = undefined;
-    const iterator = this.#iterator;
-    // An async function, so that whatever `return` does or gives becomes a promise to be ignored.
-    const leave = async (): Promise<unknown> => iterator.return?.();
-    leave().catch(() => {});
+    dropIterable(this.#iterable, this.#iterator);
   }
 
   async #advance(max: number): Promise<Uint8Array | null> {

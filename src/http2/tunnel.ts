@@ -30,6 +30,7 @@ export class Tunnel implements Transport, WakingSource {
   #gathering = false;
   #owesDrained = false;
   #charged = 0;
+  #output = 0;
   /** Asked to be destroyed, with this code and cause: done when no entry is on the way. */
   #doom: { readonly code: number; readonly cause: Error } | undefined;
 
@@ -76,8 +77,12 @@ export class Tunnel implements Transport, WakingSource {
     return this.#stream.host.transport.keep(bytes, start, end);
   }
 
-  charge(octets: number): boolean {
+  charge(octets: number, isOutput = false): boolean {
     if (this.#gone) return true;
+    if (isOutput) {
+      this.#output += octets;
+      return this.#stream.host.transport.charge(octets, true);
+    }
     this.#charged += octets;
     return this.#stream.host.hold(octets);
   }
@@ -176,7 +181,9 @@ export class Tunnel implements Transport, WakingSource {
       // Nobody is left to tell.
     }
     this.#stream.host.hold(-this.#charged);
+    this.#stream.host.transport.charge(-this.#output, true);
     this.#charged = 0;
+    this.#output = 0;
     const held = this.#held.length;
     this.#held.clear();
     this.#stream.host.hold(-held);
@@ -200,7 +207,7 @@ export class Tunnel implements Transport, WakingSource {
 
   /** What is queued is on the ledger; it is no unread content, whose windows grow or do not. */
   #account(octets: number): void {
-    this.#stream.host.transport.charge(octets);
+    this.#stream.host.transport.charge(octets, true);
   }
 
   #dropOutput(): void {

@@ -84,6 +84,7 @@ export class Connection implements ConnectionTransport {
 
   /** Octets charged by the protocol, and octets queued as last accounted. */
   #charged = 0;
+  #output = 0;
   #queuedAccounted = 0;
   /** When the peer last took a piece, while it has some to take. */
   #takenAt = 0;
@@ -136,11 +137,12 @@ export class Connection implements ConnectionTransport {
     return own(bytes, start, end);
   }
 
-  charge(octets: number): boolean {
+  charge(octets: number, isOutput = false): boolean {
     if (this.#closed) return true;
-    this.#charged += octets;
+    if (isOutput) this.#output += octets;
+    else this.#charged += octets;
     this.#host.account(octets);
-    return this.#host.allows(this.#charged);
+    return isOutput || this.#host.allows(this.#charged);
   }
 
   pause(): void {
@@ -214,7 +216,7 @@ export class Connection implements ConnectionTransport {
 
   /** Octets held on behalf of this connection. */
   get heldBytes(): number {
-    return this.#charged + this.#queuedAccounted;
+    return this.#charged + this.#output + this.#queuedAccounted;
   }
 
   /** What `defer` and an overflown queue asked for. */
@@ -375,8 +377,9 @@ export class Connection implements ConnectionTransport {
   }
 
   #giveBack(): void {
-    this.#host.account(-this.#charged);
+    this.#host.account(-this.#charged - this.#output);
     this.#charged = 0;
+    this.#output = 0;
   }
 
   #applyPause(): void {

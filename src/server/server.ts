@@ -6,7 +6,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
-import { escapeControls } from '../bytes/ascii.ts';
+import { escapeControls, isToken } from '../bytes/ascii.ts';
 import { asError, knowsOnly } from '../errors.ts';
 import type { CompletedExchange, Handler, Service } from '../http/exchange.ts';
 import type { Forwarders } from '../http/forwarded.ts';
@@ -85,7 +85,8 @@ export interface ServerEvents {
   /** An exchange ended. */
   request: RequestRecord;
   /**
-   * What a peer sent was refused: a status of HTTP/1.1, an error code of HTTP/2, or 0 for a socket
+   * What a peer sent was refused: a status of HTTP/1.1 or of a handshake, an error code of HTTP/2,
+   * a close code of a WebSocket, or 0 for a socket
    * that never became a connection (no handshake, no PROXY header).
    */
   refused: { readonly address: string; readonly status: number; readonly detail: string };
@@ -144,7 +145,12 @@ export class Server {
     if (typeof service?.handle !== 'function') {
       throw new TypeError('createServer needs a handler, or an object with a handle method');
     }
+    if (options !== null && Object.hasOwn(options, 'connectProtocols')) {
+      const how = 'createServer({ handle, connectProtocols }, options)';
+      throw new TypeError(`connectProtocols stands beside the handler: ${how}`);
+    }
     knowsOnly(options, OPTION_NAMES, 'createServer');
+    checkConnectProtocols(service.connectProtocols);
     this.#service = service;
     this.#options = options;
     this.#limits = limitsFrom(options.limits);
@@ -368,7 +374,7 @@ export class Server {
       target: escapeControls(request.target),
       authority: escapeControls(request.authority),
       version: request.version,
-      status: exchange.started ? response?.status ?? 0 : 0,
+      status: exchange.started ? statusOf(request, response) : 0,
       complete: exchange.complete,
       receivedBytes: exchange.receivedBytes,
       sentBytes: exchange.sentBytes,
@@ -434,6 +440,19 @@ function checkedClose(options: CloseOptions): CloseOptions {
     throw new TypeError(`announceMs must be ${most}, not ${String(announceMs)}`);
   }
   return options;
+}
+
+function checkConnectProtocols(protocols: unknown): void {
+  const isList = protocols === undefined || (Array.isArray(protocols) &&
+    protocols.every((one) => typeof one === 'string' && isToken(one)));
+  if (isList && (protocols as string[] | undefined)?.includes('WebSocket') !== true) return;
+  throw new TypeError("connectProtocols is a list in lower case, ['websocket'] (RFC 8441 §4)");
+}
+
+/** A switch is 101 on HTTP/1.1 alone (RFC 8441 §5). */
+function statusOf({ method }: HttpRequest, response: HttpResponse | undefined): number {
+  const isTunnel = response?.switchTo !== undefined && method === 'CONNECT';
+  return isTunnel ? 200 : response?.status ?? 0;
 }
 
 function forwardersOf(proxies: ServerOptions['trustedProxies']): Forwarders | undefined {

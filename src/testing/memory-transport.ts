@@ -42,6 +42,8 @@ export class MemoryTransport implements ConnectionTransport {
   crowded = false;
   /** Octets charged and not given back. */
   charged = 0;
+  /** Of those, what waits to leave. */
+  #output = 0;
   /** What the guard caught. */
   readonly failures: Error[] = [];
   readonly #limits: Limits;
@@ -93,9 +95,11 @@ export class MemoryTransport implements ConnectionTransport {
     return new Uint8Array(bytes.subarray(start, end));
   }
 
-  charge(octets: number): boolean {
-    if (!this.closed) this.charged += octets;
-    return this.charged <= this.#limits.ledgerBytes;
+  charge(octets: number, isOutput = false): boolean {
+    if (this.closed) return true;
+    this.charged += octets;
+    if (isOutput) this.#output += octets;
+    return isOutput || this.charged - this.#output <= this.#limits.ledgerBytes;
   }
 
   pause(): void {
@@ -297,6 +301,7 @@ export class MemoryTransport implements ConnectionTransport {
     const rest = this.#rest;
     this.#next = undefined;
     this.charged = 0;
+    this.#output = 0;
     this.paused = false;
     this.#deferred = false;
     this.#owesDrained = false;

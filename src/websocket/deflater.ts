@@ -29,7 +29,7 @@ export interface DeflaterOptions extends DeflateContext {
 /** Higher levels give a few per cent, at twice the time. */
 const LEVEL = 3;
 /** Up to here a message is compressed at once: a trip to the pool costs more. */
-const PROMPT_BYTES = 16 * 1024;
+export const PROMPT_BYTES = 16 * 1024;
 /** The empty block that SYNC_FLUSH ends with, but for its first octet (§7.2.1). */
 const TAIL_BYTES = 4;
 const CHUNK_BYTES_MIN = 1024;
@@ -196,6 +196,24 @@ export function deflateAlone(octets: Uint8Array, windowBits: number): Uint8Array
   const compressed = deflatedAtOnce(octets, deflation(octets.length, windowBits, undefined));
   const length = (compressed?.length ?? Infinity) - TAIL_BYTES;
   return length < octets.length ? compressed?.subarray(0, length) : undefined;
+}
+
+/** The same in the thread pool; `done` is called once, later. */
+export function deflateAloneAway(
+  octets: Uint8Array, windowBits: number, budget: ZlibBudget,
+  done: (payload: Uint8Array | undefined) => void,
+): void {
+  const options = deflation(octets.length, windowBits, undefined);
+  budget.add({
+    bytes: memoryOf(options) + octets.length,
+    start(end) {
+      deflateRaw(octets, options, (error, compressed) => {
+        end();
+        const length = error === null ? compressed.length - TAIL_BYTES : Infinity;
+        done(length < octets.length ? compressed.subarray(0, length) : undefined);
+      });
+    },
+  });
 }
 
 /** Undefined: zlib has no memory. A message need not be compressed (§6). */

@@ -8,7 +8,7 @@ import { limitsFrom, type LimitChanges } from '../limits.ts';
 import { deflateOptions, type DeflateChanges } from './deflate-parameters.ts';
 import { GOING_AWAY, SERVICE_RESTART } from './frame.ts';
 import type { HandshakeRules, SubprotocolChoice } from './handshake.ts';
-import type { MessageKind } from './inbox.ts';
+import type { MessageKind } from './message-assembler.ts';
 import { ZlibBudget } from './zlib-budget.ts';
 
 export interface WebSocketOptions {
@@ -104,5 +104,9 @@ function checkedOrigin(origin: string): string {
   // An extension of a browser is at no origin that URL knows.
   if (OTHER_ORIGIN.test(page)) return page.toLowerCase();
   const hint = wanted === '' || wanted === 'null' ? 'https://example.com' : wanted;
+  if (page.includes('*')) {
+    const instead = "list each, or 'any'";
+    throw new TypeError(`origin "${String(origin)}" would be a host by that name: ${instead}`);
+  }
   throw new TypeError(`origin "${String(origin)}" is none: write it as ${hint} (RFC 6454 §6.1)`);
 }

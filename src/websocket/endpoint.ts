@@ -4,11 +4,11 @@
  * Puts the parts together: handshake.ts judges the request, protocol.ts takes the wire over, and
  * the program gets a session.
  */
-import { PeerGoneError } from '../errors.ts';
+import { ConnectionError, PeerGoneError } from '../errors.ts';
 import type { Handler } from '../http/exchange.ts';
 import { HttpError } from '../http/http-error.ts';
 import {
-  abortRequest, drainRequest, originOf, type HttpRequest,
+  abortRequest, drainRequest, originOf, type HttpRequest, type RequestOrigin,
 } from '../http/request.ts';
 import { HttpResponse } from '../http/response.ts';
 import { limitsFrom, type Limits } from '../limits.ts';
@@ -16,14 +16,17 @@ import type { Transport } from '../protocol.ts';
 import type { CloseError } from './close-error.ts';
 import { checkOptions, rulesOf, type WebSocketOptions } from './endpoint-options.ts';
 import { GOING_AWAY } from './frame.ts';
-import { handshake, type Agreement, type HandshakeRules } from './handshake.ts';
-import type { MessageKind } from './inbox.ts';
+import { handshake, type Agreement, type Handshake, type HandshakeRules } from './handshake.ts';
+import type { MessageKind } from './message-assembler.ts';
 import { WebSocketProtocol, type Closure, type WebSocketWire } from './protocol.ts';
 import { WebSocketSession } from './session.ts';
 import { processZlib, type ZlibBudget } from './zlib-budget.ts';
 
-/** Has a session; whatever it throws or rejects with closes it with 1011. */
-export type SessionHandler = (session: WebSocketSession) => unknown;
+/**
+ * Has a session, and the request that it began with. Whatever it throws or rejects with closes it
+ * with 1011; when it returns, the session goes on.
+ */
+export type SessionHandler = (session: WebSocketSession, request: HttpRequest) => unknown;
 
 /** A handler's sessions are sent away at no more than so many in a ms. */
 const GOODBYES_PER_MS = 1;
@@ -63,11 +66,22 @@ class Endpoint {
   }
 
   answer(request: HttpRequest): HttpResponse {
-    const agreed = handshake(request, this.#rules);
-    const limits = this.#limitsOf(originOf(request).limits);
+    const origin = originOf(request);
+    const limits = this.#limitsOf(origin.limits);
+    const agreed = this.#agree(request, origin);
     return HttpResponse.switching(
       (transport) => this.#begin(transport, request, agreed, limits), agreed.fields,
     );
+  }
+
+  /** Who is refused does not say so to anybody: browsers show no answer to a handshake. */
+  #agree(request: HttpRequest, origin: RequestOrigin): Handshake {
+    try {
+      return handshake(request, this.#rules);
+    } catch (error) {
+      if (error instanceof HttpError) origin.refused(refusalOf(error));
+      throw error;
+    }
   }
 
   #limitsOf(given: Limits): Limits {
@@ -91,13 +105,15 @@ class Endpoint {
     const session = new WebSocketSession(
       wire, side.closed, request, subprotocol, deflate !== undefined,
     );
-    void this.#run(session, wire);
+    void this.#run(session, wire, request);
     return wire;
   }
 
-  async #run(session: WebSocketSession, wire: WebSocketProtocol): Promise<void> {
+  async #run(
+    session: WebSocketSession, wire: WebSocketProtocol, request: HttpRequest,
+  ): Promise<void> {
     try {
-      await this.#serve(session);
+      await this.#serve(session, request);
     } catch (error) {
       wire.programFailed(error);
     }
@@ -110,6 +126,11 @@ class Endpoint {
     const most = Math.max(0, Math.min(drainMs, Number.MAX_SAFE_INTEGER) - webSocketCloseMs);
     return random() * Math.min(most, this.sessions / GOODBYES_PER_MS);
   }
+}
+
+/** What a program should know of a refusal, which may be more than its peer should. */
+function refusalOf({ status, message, cause }: HttpError): ConnectionError {
+  return new ConnectionError(status, cause instanceof Error ? cause.message : message);
 }
 
 /** What the wire of one session asks its endpoint for, and tells it. */

@@ -6,14 +6,17 @@
  * behind it there is one protocol. Called by endpoint.ts.
  */
 import { createHash } from 'node:crypto';
-import { isToken } from '../bytes/ascii.ts';
+import { escapeControls, isToken } from '../bytes/ascii.ts';
 import { tokenMembers, trimOws } from '../http/fields.ts';
 import { HttpError } from '../http/http-error.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { acceptOffer, type DeflateAgreement, type DeflateOptions } from './deflate-parameters.ts';
 import { parseExtensionList } from './extension-list.ts';
 
-/** Chooses a subprotocol among those that a client offered; undefined: none. */
+/**
+ * Chooses a subprotocol among those that a client offered, if any; undefined: none. Who must have
+ * one throws an HttpError.
+ */
 export type SubprotocolChoice =
   (offered: readonly string[], request: HttpRequest) => string | undefined;
 
@@ -115,7 +118,13 @@ function checkOrigin(request: HttpRequest, { origins, requireOrigin }: Handshake
   if (origin === undefined) {
     if (requireOrigin) throw new HttpError(403, 'no Origin was sent (RFC 6455 §10.2)');
   } else if (more.length > 0 || !mayCome(origin.toLowerCase(), origins, request)) {
-    throw new HttpError(403, 'pages of that origin may not connect here (RFC 6455 §10.2)');
+    const own = origins === 'same' ? `is not ${ownOrigin(request)}` : 'is not listed';
+    const why = `origin "${origin}" ${own}: list it in webSocket(serve, { origins })` +
+      (origins === 'same' ? '; behind a proxy that ends TLS, set trustedProxies' : '');
+    throw new HttpError(
+      403, 'pages of that origin may not connect here (RFC 6455 §10.2)', undefined,
+      { cause: new Error(escapeControls(why)) },
+    );
   }
 }
 
@@ -124,10 +133,14 @@ function mayCome(
 ): boolean {
   if (origins === 'any') return true;
   if (origins !== 'same') return origins.includes(origin);
-  const { client } = request;
-  const scheme = client.scheme ?? (request.peer.secure ? 'https' : 'http');
-  const host = (client.host ?? request.authority).toLowerCase();
-  return host !== '' && withoutPort(origin) === withoutPort(`${scheme}://${host}`);
+  return withoutPort(origin) === ownOrigin(request);
+}
+
+/** What a page of this server would send as its Origin. */
+function ownOrigin({ client, peer, authority }: HttpRequest): string {
+  const scheme = client.scheme ?? (peer.secure ? 'https' : 'http');
+  const host = (client.host ?? authority).toLowerCase();
+  return host === '' ? 'of a page without Host' : withoutPort(`${scheme}://${host}`);
 }
 
 /** An origin without the port that its scheme has anyway (RFC 6454 §4). */
@@ -139,15 +152,20 @@ function chooseSubprotocol(
   request: HttpRequest, subprotocols: HandshakeRules['subprotocols'],
 ): string {
   const text = request.fields.get('sec-websocket-protocol');
-  if (text === undefined) return '';
-  const offered = parseSubprotocols(text);
+  const offered = text === undefined ? [] : parseSubprotocols(text);
   const chosen = typeof subprotocols === 'function'
     ? subprotocols(offered, request)
     : subprotocols.find((one) => offered.includes(one));
-  if (chosen !== undefined && !offered.includes(chosen)) {
+  // Types do not keep a program from saying so in other ways.
+  if (chosen === undefined || chosen === null || chosen === '') return '';
+  if (!offered.includes(chosen)) {
+    if ((chosen as unknown) instanceof Promise) {
+      (chosen as unknown as Promise<unknown>).catch(() => {});
+      throw new TypeError('subprotocols() gave a Promise: choose at once');
+    }
     throw new TypeError(`subprotocol "${chosen}" was not offered (RFC 6455 §4.2.2)`);
   }
-  return chosen ?? '';
+  return chosen;
 }
 
 /** Tokens, each once (RFC 6455 §4.1); empty elements are passed over (RFC 9110 §5.6.1.2). */

@@ -8,8 +8,7 @@
 import { PeerGoneError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Transport } from '../protocol.ts';
-import { CloseError } from './close-error.ts';
-import { TEXT, UNSUPPORTED_DATA } from './frame.ts';
+import { TEXT } from './frame.ts';
 import { UNKNOWN, type MessageSink } from './message-assembler.ts';
 import { MessageCollector, type WholeMessageSink } from './message-collector.ts';
 import { MessageStream, type PieceSink } from './message-stream.ts';
@@ -18,13 +17,8 @@ import {
   StreamedMessage, cutPieces, dropPieces, endPieces, pushPiece,
 } from './streamed-message.ts';
 
-/** A kind of message that is taken; the other is refused with 1003. */
-export type MessageKind = 'text' | 'binary';
-
 export interface InboxHost {
   readonly limits: Limits;
-  /** Undefined: both. */
-  readonly accepts: MessageKind | undefined;
   /** Owns octets that were lent. */
   readonly transport: Pick<Transport, 'keep'>;
   /** Something unread was taken: the peer may send more. */
@@ -60,6 +54,7 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
   /** The message in pieces that is coming, and the one that the program has. */
   #coming: StreamedMessage | undefined;
   #given: StreamedMessage | undefined;
+  #isWanted = false;
   #isClosing = false;
   #isDeaf = false;
   #isOver = false;
@@ -81,6 +76,11 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
     return this.#isDeaf;
   }
 
+  /** Whether the program has ever asked for messages. */
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
   /** Memory held, octets. */
   get heldBytes(): number {
     return this.#unreadBytes + this.#collector.heldBytes;
@@ -93,6 +93,7 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
     this.#mayBegin();
     if (this.#stream !== undefined) throw inUse('messages are read in pieces');
     this.#listener = listener;
+    this.#isWanted = true;
     this.#callWithUnread();
   }
 
@@ -126,6 +127,7 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
 
   #take(): Promise<IteratorResult<Message | StreamedMessage, undefined>> {
     if (this.#listener !== undefined) return Promise.reject(inUse('it has a listener'));
+    this.#isWanted = true;
     const message = this.#shift();
     if (message !== undefined) return Promise.resolve({ done: false, value: message });
     if (this.#isOver) return Promise.resolve(END);
@@ -145,12 +147,6 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
   // The peer's side
 
   beginMessage(opcode: number, reserved: number, octets: number): void {
-    const { accepts } = this.#host;
-    if (accepts !== undefined && (opcode === TEXT) !== (accepts === 'text')) {
-      throw new CloseError(
-        UNSUPPORTED_DATA, `this endpoint takes ${accepts} messages alone (RFC 6455 §7.4.1)`,
-      );
-    }
     this.#sink = this.#stream ?? this.#collector;
     this.#sink.beginMessage(opcode, reserved, octets);
   }
@@ -211,12 +207,17 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
     if (reader !== undefined) {
       this.#reader = undefined;
       reader.resolve({ done: false, value: message } as never);
-    } else if (this.#listener !== undefined && !this.#listens && this.#unread.length === 0) {
+    } else if (this.#isListening) {
       this.#call(message as Message);
     } else if (!this.#isTooMuch()) {
       this.#unread.push(message);
       this.#unreadBytes += message instanceof StreamedMessage ? STREAMED_BYTES : cost(message);
     }
+  }
+
+  get #isListening(): boolean {
+    return this.#listener !== undefined && !this.#listens && !this.#isDeaf &&
+      this.#unread.length === 0;
   }
 
   /** Our Close was sent: the peer's is awaited, whatever comes before it. */
@@ -248,8 +249,16 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
       const result = (this.#listener as MessageListener)(message);
       if (isThenable(result)) this.#await(result);
     } catch (error) {
-      this.#host.programFailed(error);
+      this.#listenerFailed(error);
     }
+  }
+
+  /** It is not called again. */
+  #listenerFailed(error: unknown): void {
+    this.#isDeaf = true;
+    this.#unread = [];
+    this.#unreadBytes = 0;
+    this.#host.programFailed(error);
   }
 
   #await(result: PromiseLike<unknown>): void {
@@ -259,8 +268,7 @@ export class Inbox implements MessageSink, WholeMessageSink, PieceSink {
       this.#callWithUnread();
     };
     Promise.resolve(result).then(settle, (error: unknown) => {
-      this.#host.programFailed(error);
-      settle();
+      this.#listenerFailed(error);
     });
   }
 
@@ -289,5 +297,5 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function inUse(why: string): TypeError {
-  return new TypeError(`a session has one reader, and ${why}`);
+  return new TypeError(`a session has one reader, and ${why}: read at one place, and hand on`);
 }

@@ -53,6 +53,7 @@ export class Inflater implements MessageSink {
   #waiting: Message[] = [];
   #waitingBytes = 0;
   #away: Away | undefined;
+  #promptBytes = 0;
 
   constructor(sink: MessageSink, options: InflaterOptions) {
     this.#sink = sink;
@@ -104,6 +105,13 @@ export class Inflater implements MessageSink {
     }
   }
 
+  /** What was inflated at once since this was last asked, KiB. */
+  takeWork(): number {
+    const work = this.#promptBytes >>> 10;
+    this.#promptBytes &= 1023;
+    return work;
+  }
+
   /** Hands on what has come back, and goes on with what waits. Throws as `endMessage` does. */
   proceed(): void {
     const away = this.#away;
@@ -150,6 +158,7 @@ export class Inflater implements MessageSink {
     const window = contextTakeover ? this.#window : new SlidingWindow(windowBits);
     const inflation = new Inflation(message.octets, window, this.#options);
     if (inflation.prompt(budget.isInline)) {
+      this.#promptBytes += inflation.length;
       this.#deliver(message, inflation.pieces, inflation.length);
     } else {
       this.#send(message, inflation);

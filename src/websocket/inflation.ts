@@ -24,7 +24,7 @@ export const TAIL_BYTES = TAIL.length;
  * than this takes.
  */
 const PROMPT_BYTES = 16 * 1024;
-const PROMPT_OUTPUT_BYTES = 256 * 1024;
+const PROMPT_OUTPUT_BYTES = 64 * 1024;
 /** Blocks with BFINAL set (§7.2.3.4): each makes zlib begin anew. */
 const FINAL_BLOCKS_MAX = 64;
 /** What DEFLATE makes of an octet, at most. */

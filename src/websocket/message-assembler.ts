@@ -7,7 +7,7 @@
  * inflater of RFC 7692, all of them a MessageSink.
  */
 import { CloseError, protocolError, tooBig } from './close-error.ts';
-import { CONTINUATION, POLICY_VIOLATION } from './frame.ts';
+import { CONTINUATION, POLICY_VIOLATION, TEXT, UNSUPPORTED_DATA } from './frame.ts';
 import type { DataSink } from './frame-parser.ts';
 
 /** The length of a message that is not known before its end. */
@@ -28,17 +28,24 @@ export interface MessageSink {
   endMessage(): void;
 }
 
+/** A kind of message. */
+export type MessageKind = 'text' | 'binary';
+
 export interface MessageBounds {
   /** Octets of a message on the wire: webSocketMessageBytes. */
   readonly messageBytes: number;
   /** Frames of a message: webSocketFragments. */
   readonly fragments: number;
+  /** The one kind that is taken; undefined: both. */
+  readonly accepts?: MessageKind | undefined;
 }
 
 export class MessageAssembler implements DataSink {
   readonly #sink: MessageSink;
   readonly #messageBytes: number;
   readonly #fragments: number;
+  readonly #accepts: MessageKind | undefined;
+  #inPieces = false;
   #within = false;
   #final = false;
   /** Frames of the message so far, and what they cost. */
@@ -49,6 +56,7 @@ export class MessageAssembler implements DataSink {
     this.#sink = sink;
     this.#messageBytes = bounds.messageBytes;
     this.#fragments = bounds.fragments;
+    this.#accepts = bounds.accepts;
   }
 
   /** Whether a message has begun and not ended. */
@@ -56,16 +64,22 @@ export class MessageAssembler implements DataSink {
     return this.#within;
   }
 
+  /** From here on nothing is collected: fragments cost nothing, however many they are. */
+  passOn(): void {
+    this.#inPieces = true;
+  }
+
   beginFrame(opcode: number, reserved: number, final: boolean, octets: number): void {
     if (opcode === CONTINUATION) {
       if (!this.#within) throw protocolError('a continuation of no message', '5.4');
     } else {
       if (this.#within) throw protocolError('a message begins within another', '5.4');
+      this.#checkKind(opcode);
       this.#count = 0;
       this.#charged = 0;
     }
     const isWhole = final && opcode !== CONTINUATION;
-    this.#charge(isWhole ? octets : octets + FRAGMENT_BYTES);
+    this.#charge(isWhole || this.#inPieces ? octets : octets + FRAGMENT_BYTES);
     this.#within = true;
     this.#final = final;
     if (opcode !== CONTINUATION) {
@@ -83,12 +97,20 @@ export class MessageAssembler implements DataSink {
     this.#sink.endMessage();
   }
 
+  #checkKind(opcode: number): void {
+    const accepts = this.#accepts;
+    if (accepts === undefined || (opcode === TEXT) === (accepts === 'text')) return;
+    throw new CloseError(
+      UNSUPPORTED_DATA, `this endpoint takes ${accepts} messages alone (RFC 6455 §7.4.1)`,
+    );
+  }
+
   #charge(octets: number): void {
     this.#charged += octets;
     if (this.#charged > this.#messageBytes) {
       throw tooBig('a message', 'webSocketMessageBytes', this.#messageBytes);
     }
-    if (++this.#count > this.#fragments) {
+    if (++this.#count > this.#fragments && !this.#inPieces) {
       throw new CloseError(
         POLICY_VIOLATION,
         `a message is in more than webSocketFragments, ${this.#fragments} frames ` +

@@ -9,6 +9,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { PeerGoneError, asError } from '../errors.ts';
+import { dropIterable } from '../http/body.ts';
 import type { Limits } from '../limits.ts';
 import type { Transport } from '../protocol.ts';
 import { Deflater, type DeflaterOptions, type PayloadSink } from './deflater.ts';
@@ -78,8 +79,12 @@ export class Outbox implements PayloadSink, PieceHost {
 
   /** Memory held beside the transport's queue, octets. */
   get heldBytes(): number {
-    return this.#waitingBytes + this.#waiting.length * WAITING_BYTES +
-      (this.#deflater?.heldBytes ?? 0);
+    return this.waitingBytes + (this.#deflater?.heldBytes ?? 0);
+  }
+
+  /** Of that, sends that wait for room. */
+  get waitingBytes(): number {
+    return this.#waitingBytes + this.#waiting.length * WAITING_BYTES;
   }
 
   /** No message may be sent any more. */
@@ -90,11 +95,6 @@ export class Outbox implements PayloadSink, PieceHost {
   /** The Close frame has been written. */
   get isClosed(): boolean {
     return this.#isClosing && this.#farewell === undefined;
-  }
-
-  /** Output stands until `drained`. */
-  get isBlocked(): boolean {
-    return this.#blocked;
   }
 
   get #queuedBytes(): number {
@@ -122,7 +122,10 @@ export class Outbox implements PayloadSink, PieceHost {
 
   /** Resolves when the last piece was sent. */
   sendPieces(pieces: MessagePieces): Promise<void> {
-    if (this.#isClosing) return quietly(Promise.reject(gone()));
+    if (this.#isClosing) {
+      dropIterable(pieces);
+      return quietly(Promise.reject(gone()));
+    }
     const sent = this.#wait(undefined, pieces);
     this.#advance();
     return sent;
@@ -131,8 +134,14 @@ export class Outbox implements PayloadSink, PieceHost {
   /** False: it was not taken. */
   trySend(message: Message | PreparedMessage): boolean {
     check(message);
-    if (this.#isClosing || !this.#isFree) return false;
-    this.#write(message);
+    if (this.#isClosing || this.#isCrowded) return false;
+    if (this.#isFree) {
+      this.#write(message);
+      return true;
+    }
+    // Behind a message in pieces there may be room as well.
+    if (this.#waitingBytes > this.#host.limits.webSocketQueueBytes) return false;
+    void this.#wait(message, undefined);
     return true;
   }
 
@@ -233,6 +242,7 @@ export class Outbox implements PayloadSink, PieceHost {
     this.#runEnds = undefined;
     this.#goOn();
     for (const { message, pieces, resolve, reject } of waiting) {
+      if (pieces !== undefined) dropIterable(pieces);
       // A Close went out behind what was taken.
       if (cause === undefined && message === undefined && pieces === undefined) resolve();
       else reject(gone(cause));
@@ -288,7 +298,7 @@ export class Outbox implements PayloadSink, PieceHost {
       return;
     }
     const compressed = deflate !== undefined && prepared.length >= deflate.thresholdBytes
-      ? prepared.compressed(deflate.windowBits)
+      ? prepared.compressed(deflate.windowBits, deflate.budget)
       : undefined;
     if (compressed !== undefined) this.#deflater?.passed(prepared.message);
     this.#written(this.#writer.prepared(compressed ?? prepared.plain));
@@ -337,7 +347,8 @@ function opcodeOf(message: Message): number {
 }
 
 function gone(cause?: Error): PeerGoneError {
-  return new PeerGoneError('the WebSocket is closed', cause && { cause });
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  return new PeerGoneError(`the WebSocket is closed${why}`, cause && { cause });
 }
 
 /** A send that nobody awaits must not end the process when it fails. */

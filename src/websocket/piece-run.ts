@@ -2,6 +2,7 @@
  * One message that leaves in pieces (RFC 6455 §5.4), as its source yields them: a frame for each,
  * and an empty one that ends it. Called by outbox.ts, which lets no other message in between.
  */
+import { dropIterable } from '../http/body.ts';
 import { BINARY, CONTINUATION, TEXT } from './frame.ts';
 import { checkMessage, type Message } from './prepared-message.ts';
 
@@ -49,8 +50,7 @@ export class PieceRun {
   cancel(): void {
     if (this.#isCancelled) return;
     this.#isCancelled = true;
-    // An async function, so that whatever `return` does or gives becomes a promise to be ignored.
-    (async () => this.#source?.return?.())().catch(() => {});
+    dropIterable(this.#pieces, this.#source);
   }
 
   #take(piece: Message): void {

@@ -19,11 +19,14 @@ import { closePayload, parseClosePayload, type CloseStatus } from './close-paylo
 import type { DeflateAgreement } from './deflate-parameters.ts';
 import {
   ABNORMAL_CLOSURE, INTERNAL_ERROR, NO_STATUS_RECEIVED, PING, POLICY_VIOLATION, RSV1,
+  TRY_AGAIN_LATER,
 } from './frame.ts';
 import { FrameParser, MORE, type ControlSink } from './frame-parser.ts';
-import { Inbox, type InboxHost, type MessageKind } from './inbox.ts';
+import { HeldOctets } from './held-octets.ts';
+import { Inbox, type InboxHost } from './inbox.ts';
 import { Inflater } from './inflater.ts';
-import { MessageAssembler } from './message-assembler.ts';
+import { KeepAlive, type KeepAliveHost } from './keep-alive.ts';
+import { MessageAssembler, type MessageKind } from './message-assembler.ts';
 import { Outbox, type OutboxHost } from './outbox.ts';
 import type { ZlibBudget } from './zlib-budget.ts';
 
@@ -31,6 +34,8 @@ import type { ZlibBudget } from './zlib-budget.ts';
 export interface Closure extends CloseStatus {
   /** Whether both sides said Close (RFC 6455 §7.1.4). */
   readonly clean: boolean;
+  /** Why there was no Close: a peer that was silent, a connection that broke, an offence. */
+  readonly cause?: Error | undefined;
 }
 
 export interface WebSocketWire {
@@ -63,6 +68,8 @@ interface Ping {
   readonly reject: (cause: Error) => void;
 }
 
+/** Pings of the program that wait for their pongs. */
+const PINGS_MAX = 100;
 /** Frames of one entry; then other connections have their turn. */
 const FRAMES_PER_ENTRY = 256;
 /** Of a message that was refused, so many times the limit are worth reading. */
@@ -74,7 +81,8 @@ const EMPTY = new Uint8Array(0);
 
 type Moment = 'close' | 'goodbye' | 'age';
 
-export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, OutboxHost {
+export class WebSocketProtocol
+implements Protocol, ControlSink, InboxHost, OutboxHost, KeepAliveHost {
   readonly transport: Transport;
   readonly limits: Limits;
   readonly inbox: Inbox;
@@ -89,11 +97,8 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
   /** Frames taken by this entry. */
   #frames = 0;
   #paused = false;
-  #charged = 0;
-  /** When the peer was last heard; when it was first asked to say something since, and last. */
-  #heardAt: number;
-  #askedAt = -1;
-  #askedAgainAt = -1;
+  readonly #held: HeldOctets;
+  readonly #life: KeepAlive;
   /** Octets that had not left when the wait for the peer's Close began. */
   #queuedBytes = 0;
   /** Pings of the program that were not answered. */
@@ -103,6 +108,8 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
   #received: CloseStatus | undefined;
   #eof = false;
   #isOver = false;
+  /** The last failure that the program was told of. */
+  #told: unknown;
 
   constructor(transport: Transport, wire: WebSocketWire) {
     const { limits, deflate, zlib } = wire;
@@ -119,15 +126,17 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
       ...deflate.inflate, ...inflatedBounds(limits), budget: zlib, settled,
     });
     this.#assembler = new MessageAssembler(this.#inflater ?? this.inbox, {
-      messageBytes, fragments: limits.webSocketFragments,
+      messageBytes, fragments: limits.webSocketFragments, accepts: wire.accepts,
     });
     this.#parser = new FrameParser(this.#assembler, this, {
       masked: wire.nextKey === undefined, reserved: deflate === undefined ? 0 : RSV1,
       frameBytes: messageBytes,
     });
-    this.#heardAt = transport.clock.now();
+    const now = transport.clock.now();
+    this.#held = new HeldOctets(transport);
+    this.#life = new KeepAlive(this, now);
     if (limits.webSocketAgeMs < Infinity) {
-      this.#deadlines.set('age', this.#heardAt + limits.webSocketAgeMs);
+      this.#deadlines.set('age', now + limits.webSocketAgeMs);
     }
   }
 
@@ -139,7 +148,7 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
 
   receive(bytes: Uint8Array): void {
     if (this.#isOver) return;
-    this.#heardAt = this.transport.clock.now();
+    this.#life.heardAt = this.transport.clock.now();
     this.#frames = 0;
     const rest = this.#rest;
     this.#rate?.count(bytes.length);
@@ -189,7 +198,7 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
         POLICY_VIOLATION, `a message came slower than bodyRateBytesPerSecond, ${floor}`,
       );
     }
-    if (this.#sent === undefined) this.#keepAlive(now);
+    if (this.#sent === undefined) this.#life.tick(now, this.#paused);
     // A program that never awaits its sends makes no entries.
     this.#account();
   }
@@ -209,7 +218,7 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
       this.#wire.refused(cause);
       this.#giveUp(cause.code, cause.message, cause);
     } else {
-      this.#wire.failed(cause);
+      this.#tell(cause);
       this.#giveUp(INTERNAL_ERROR, 'an internal error on this connection', cause);
     }
   }
@@ -253,6 +262,9 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
       if (this.isOpen) this.#pings.push({ number, resolve, reject });
       else reject(new PeerGoneError(CLOSED));
     });
+    if (this.#pings.length > PINGS_MAX) {
+      this.#pings.shift()?.reject(new PeerGoneError(`${PINGS_MAX} pings were not answered`));
+    }
     if (this.isOpen) {
       const payload = new Uint8Array(4);
       new DataView(payload.buffer).setUint32(0, number);
@@ -270,7 +282,7 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
 
   /** The program broke: 1011, behind what was sent, and nothing of why. */
   programFailed(error: unknown): void {
-    this.#wire.failed(error);
+    this.#tell(error);
     this.close(INTERNAL_ERROR, 'an internal error in this session');
   }
 
@@ -281,22 +293,31 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
     this.#end(cause);
   }
 
-  // What the inbox and the outbox ask for
+  // What the keep-alive, the inbox and the outbox ask for
 
-  get accepts(): MessageKind | undefined {
-    return this.#wire.accepts;
+  askForLife(): void {
+    this.outbox.control(PING, EMPTY);
   }
 
   get nextKey(): (() => number) | undefined {
     return this.#wire.nextKey;
   }
 
+  /** Messages come in pieces from here on. */
+  beginStreams(): void {
+    this.inbox.beginStreams();
+    // A compressed one is collected all the same.
+    if (this.#inflater === undefined) this.#assembler.passOn();
+  }
+
   taken(): void {
+    this.#life.unreadMs = 0;
     if (this.#paused && !this.#stands) this.transport.defer();
   }
 
   piecesFailed(error: Error): void {
-    this.#wire.broken(error);
+    if (error !== this.#told) this.#wire.broken(error);
+    this.#told = error;
     this.close(INTERNAL_ERROR, 'a message in pieces could not be finished');
   }
 
@@ -316,7 +337,8 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
     while (at < end && this.#frames < FRAMES_PER_ENTRY && !this.#stands) {
       const next = parser.receive(bytes, at, end);
       if (next === MORE) return at;
-      this.#frames++;
+      // A small frame may be a lot of work: each KiB that was inflated counts as one.
+      this.#frames += 1 + (this.#inflater?.takeWork() ?? 0);
       at = next;
     }
     // What follows a Close is nothing (§5.5.1).
@@ -350,40 +372,27 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
 
   /** Tells the ledger what is held beside the transport's queue. */
   #account(): void {
-    const held = this.inbox.heldBytes + this.outbox.heldBytes + this.#rest.length +
-      (this.#inflater?.heldBytes ?? 0);
-    if (held === this.#charged) return;
-    const grows = held > this.#charged;
-    const allowed = this.transport.charge(held - this.#charged);
-    this.#charged = held;
-    if (allowed || !grows) return;
+    const input = this.inbox.heldBytes + this.#rest.length + (this.#inflater?.heldBytes ?? 0);
     const { ledgerBytes } = this.limits;
-    throw new CloseError(
-      POLICY_VIOLATION, `the connection holds more than ledgerBytes, ${ledgerBytes}`,
-    );
+    const limit = `more than ledgerBytes, ${ledgerBytes}`;
+    if (!this.#held.account(input, this.outbox.heldBytes)) {
+      throw new CloseError(POLICY_VIOLATION, `the connection holds ${limit}`);
+    }
+    if (this.outbox.waitingBytes <= ledgerBytes) return;
+    const what = `sends that nobody awaits hold ${limit}`;
+    this.#tell(new Error(`${what}: await session.send(), or use trySend()`));
+    const reason = 'too slow a reader';
+    this.#giveUp(TRY_AGAIN_LATER, reason, new CloseError(TRY_AGAIN_LATER, reason));
+  }
+
+  /** Tells the program of its failure; of the one that came by two ways, once. */
+  #tell(error: unknown): void {
+    if (error === this.#told) return;
+    this.#told = error;
+    this.#wire.failed(error);
   }
 
   // Time
-
-  /** Asks a silent peer for a sign of life, and gives up one that gives none. */
-  #keepAlive(now: number): void {
-    // While we do not read, it is not the peer who is silent.
-    if (this.#paused) this.#heardAt = now;
-    // Nor can it answer a ping that stands behind other output: that is the write stall's to end.
-    if (this.transport.queuedBytes > 0) return;
-    const { webSocketPingMs, webSocketDeadMs } = this.limits;
-    const silentMs = now - this.#heardAt;
-    const isAsked = this.#askedAt > this.#heardAt || webSocketPingMs >= webSocketDeadMs;
-    const askedMs = now - Math.max(this.#askedAt, this.#heardAt);
-    if (silentMs >= webSocketDeadMs && isAsked && askedMs >= webSocketDeadMs - webSocketPingMs) {
-      const why = `the peer was silent for webSocketDeadMs, ${webSocketDeadMs}`;
-      this.transport.destroy(new Error(why));
-    } else if (silentMs >= webSocketPingMs && now - this.#askedAgainAt >= webSocketPingMs) {
-      if (this.#askedAt <= this.#heardAt) this.#askedAt = now;
-      this.#askedAgainAt = now;
-      this.outbox.control(PING, EMPTY);
-    }
-  }
 
   #late(moment: Moment): void {
     switch (moment) {
@@ -462,14 +471,13 @@ export class WebSocketProtocol implements Protocol, ControlSink, InboxHost, Outb
     const gone = new PeerGoneError(CLOSED, cause && { cause });
     for (const { reject } of this.#pings) reject(gone);
     this.#pings = [];
-    this.transport.charge(-this.#charged);
-    this.#charged = 0;
+    this.#held.account(0, 0);
     this.#wire.ended(closure, cause);
   }
 
   #closure(cause: Error | undefined): Closure {
     const { code, message } = cause instanceof CloseError ? cause : NO_CLOSE;
-    if (this.#received === undefined) return { code, reason: message, clean: false };
+    if (this.#received === undefined) return { code, reason: message, clean: false, cause };
     return { ...this.#received, clean: this.outbox.isClosed };
   }
 }

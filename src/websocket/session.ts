@@ -59,7 +59,10 @@ export class WebSocketSession implements AsyncIterable<Message, undefined> {
     return this.#wire.outbox.send(message);
   }
 
-  /** Sends if the queue is under the mark. False: the message was not taken, nor will it be. */
+  /**
+   * Sends if the queue is under the mark, or waits behind a message in pieces. False: there is no
+   * room, or the session is closed; the message was not taken, nor will it be.
+   */
   trySend(message: Message | PreparedMessage): boolean {
     return this.#wire.outbox.trySend(message);
   }
@@ -81,7 +84,8 @@ export class WebSocketSession implements AsyncIterable<Message, undefined> {
 
   /**
    * Calls `listener` with each message, from those that wait already. If it returns a promise, the
-   * next message comes after that; if it fails, the session closes with 1011.
+   * next message comes after that. If it fails, the session closes with 1011 and it is not called
+   * again; on a client that is an uncaught exception of the program besides.
    */
   onMessage(listener: MessageListener): this {
     this.#wire.inbox.listen(listener);
@@ -89,13 +93,14 @@ export class WebSocketSession implements AsyncIterable<Message, undefined> {
   }
 
   /**
-   * The messages, each in pieces as they come, so that one may be of any length (raise
-   * `webSocketMessageBytes`). What was not read of one is dropped when the next is asked for. A
-   * message that was sent compressed is inflated whole, to half of `ledgerBytes` at most.
+   * The messages, each in pieces as they come, in any number of fragments, so that one may be as
+   * long as `webSocketMessageBytes` is raised to. What was not read of one is dropped when the next
+   * is asked for. A message that was sent compressed is inflated whole, to half of `ledgerBytes` at
+   * most.
    */
   streams(): AsyncIterable<StreamedMessage, undefined> {
     const { inbox } = this.#wire;
-    inbox.beginStreams();
+    this.#wire.beginStreams();
     return { [Symbol.asyncIterator]: () => ({ next: () => inbox.nextStream() }) };
   }
 
@@ -108,16 +113,22 @@ export class WebSocketSession implements AsyncIterable<Message, undefined> {
 
   /**
    * Closes with a code of RFC 6455 §7.4 (default 1000) and a reason of at most 123 octets. What
-   * was sent before goes first. Resolves as `closed` does. Throws a RangeError for another code,
-   * and for a longer reason.
+   * was sent before goes first, but that a message in pieces is cut, and what waits behind it is
+   * rejected. Resolves as `closed` does. Throws a RangeError for another code
+   * and for a longer reason, a TypeError for neither number nor text.
    */
   close(code: number = NORMAL_CLOSURE, reason = ''): Promise<Closure> {
+    if (typeof code !== 'number' || typeof reason !== 'string') {
+      throw new TypeError("close takes a number and a text, such as close(1000, 'done')");
+    }
     if (!Number.isInteger(code) || !isCloseCode(code)) {
       const usual = 'use 1000, or 4000 to 4999 for one of your own';
       throw new RangeError(`close code ${code} may not be sent (RFC 6455 §7.4): ${usual}`);
     }
-    if (Buffer.byteLength(reason) > REASON_BYTES_MAX) {
-      throw new RangeError(`a reason has at most ${REASON_BYTES_MAX} octets (RFC 6455 §5.5)`);
+    const octets = Buffer.byteLength(reason);
+    if (octets > REASON_BYTES_MAX) {
+      const most = `at most ${REASON_BYTES_MAX} octets, not ${octets}`;
+      throw new RangeError(`a reason has ${most} (RFC 6455 §5.5)`);
     }
     if (this.isOpen) this.#wire.close(code, reason);
     return this.closed;

@@ -5,6 +5,7 @@
  * back. Jobs begin in the order in which they came; a connection has no more than one each way at
  * a time, so that is a fair order. Called by inflater.ts and deflater.ts.
  */
+import { knowsOnly } from '../errors.ts';
 
 export interface ZlibBounds {
   /** Jobs in the pool. */
@@ -22,6 +23,11 @@ export interface ZlibJob {
   start(done: () => void): void;
 }
 
+/** What is other than the defaults; undefined is the default. */
+export type ZlibChanges = {
+  readonly [Name in keyof ZlibBounds]?: ZlibBounds[Name] | undefined;
+};
+
 const DEFAULTS: ZlibBounds = { jobs: 4, memoryBytes: 64 * 1024 * 1024, inline: false };
 
 export class ZlibBudget {
@@ -33,9 +39,13 @@ export class ZlibBudget {
   #running = 0;
   #heldBytes = 0;
 
-  constructor(bounds: Partial<ZlibBounds> = {}) {
-    const { jobs, memoryBytes, inline } = { ...DEFAULTS, ...bounds };
+  /** Throws a TypeError for an unknown bound, a RangeError for one that cannot be. */
+  constructor(bounds: ZlibChanges = {}) {
+    knowsOnly(bounds, Object.keys(DEFAULTS), 'ZlibBudget');
+    const given = Object.entries(bounds).filter(([, value]) => value !== undefined);
+    const { jobs, memoryBytes, inline }: ZlibBounds = { ...DEFAULTS, ...Object.fromEntries(given) };
     if (!(jobs >= 1)) throw new RangeError(`jobs is ${jobs}, not 1 or more`);
+    if (!(memoryBytes >= 0)) throw new RangeError(`memoryBytes is ${memoryBytes}, not 0 or more`);
     this.isInline = inline;
     this.#jobs = jobs;
     this.#memoryBytes = memoryBytes;

@@ -255,6 +255,26 @@ describe('§4.1 another status', () => {
     expect([refusals.length, transport.closed]).toEqual([1, true]);
   });
 
+  test('a problem document tells why (RFC 9457), a redirect where', async () => {
+    const detail = 'pages of that origin may not connect here';
+    const content = JSON.stringify({ status: 403, detail });
+    const fields = ['content-type: application/problem+json', `content-length: ${content.length}`];
+    const { transport, refusals } = opening({});
+    transport.send(head('HTTP/1.1 403 Forbidden', ...fields) + content);
+    await transport.settle();
+    expect(refusals).toEqual([expect.objectContaining({
+      detail,
+      message: `the server answered 403 Forbidden instead of 101 (RFC 6455 §4.1): ${detail}`,
+    })]);
+    const location = 'https://a.example/chat';
+    expect(await refused(head('HTTP/1.1 308 Permanent Redirect', `location: ${location}`)))
+      .toMatch(new RegExp(`: ${location}$`));
+    // It is cut, or none.
+    for (const cut of [content.slice(0, -1), '5', '{}']) {
+      expect(await refused(head('HTTP/1.1 403 Forbidden', ...fields) + cut)).toMatch(/§4\.1\)$/);
+    }
+  });
+
   test('an answer with all that a 101 has, but 200', async () => {
     expect(await refused(head('HTTP/1.1 200 OK', UPGRADE, CONNECTION, ACCEPT)))
       .toBe('the server answered 200 OK instead of 101 (RFC 6455 §4.1)');

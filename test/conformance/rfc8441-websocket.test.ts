@@ -228,7 +228,7 @@ describe('§5 the stream is the connection', () => {
   ])('END_STREAM without Close, %s, is 1006; our end is END_STREAM', async (_, frames) => {
     const { connected, session } = await joined();
     await connected.send(...frames);
-    expect(await session.closed).toEqual(ABNORMAL);
+    expect(await session.closed).toMatchObject(ABNORMAL);
     expect([isWhole(connected), outcomeOf(connected).resets]).toEqual([true, {}]);
     await isWell(connected);
   });
@@ -248,7 +248,7 @@ describe('§5 the stream is the connection', () => {
     const { connected, session } = await joined();
     const { request } = session;
     await connected.send(data(1, octets), reset(1));
-    expect(await session.closed).toEqual(ABNORMAL);
+    expect(await session.closed).toMatchObject(ABNORMAL);
     expect(request?.signal.aborted).toBe(true);
     await expect(session.send('x')).rejects.toThrow('the WebSocket is closed');
     expect(connected.transport.charged).toBe(0);
@@ -260,7 +260,7 @@ describe('§5 the stream is the connection', () => {
     session.terminate();
     await connected.settled();
     expect(outcomeOf(connected).resets).toEqual({ 1: 'CANCEL' });
-    expect(await session.closed).toEqual(ABNORMAL);
+    expect(await session.closed).toMatchObject(ABNORMAL);
     await isWell(connected);
   });
 
@@ -294,7 +294,8 @@ describe('§5 the stream is the connection', () => {
     const connected = await open(beside(handler), OFFERED);
     await connected.send(begin(1), begin(3));
     connected.transport.disconnect(new Error('reset'));
-    expect(await Promise.all(sessions.map(({ closed }) => closed))).toEqual([ABNORMAL, ABNORMAL]);
+    expect(await Promise.all(sessions.map(({ closed }) => closed)))
+      .toMatchObject([ABNORMAL, ABNORMAL]);
   });
 
   test.each<[string, Uint8Array]>([
@@ -406,7 +407,7 @@ describe('§5 the stream is the connection', () => {
     connected.transport.tick(3_000);
     await connected.settled();
     expect(outcomeOf(connected).resets).toEqual({ 1: 'CANCEL' });
-    expect(await session.closed).toEqual(ABNORMAL);
+    expect(await session.closed).toMatchObject(ABNORMAL);
     await isWell(connected);
   });
 });
@@ -476,7 +477,7 @@ describe('§5 and RFC 9113 §5.2, flow control', () => {
     const rest = 64_000 + given(connected) - count * message.length;
     await connected.send(data(1, new Uint8Array(rest + 1)));
     expect(outcomeOf(connected).resets).toEqual({ 1: 'FLOW_CONTROL_ERROR' });
-    expect(await session.closed).toEqual(ABNORMAL);
+    expect(await session.closed).toMatchObject(ABNORMAL);
     await isWell(connected);
   });
 

@@ -90,6 +90,7 @@ describeWith('nghttp', 'nghttp', NGHTTP !== undefined, () => {
       expect(ours.split('recv')[0]?.match(/\w+\(0x\d\d\):\d+/g)).toEqual([
         'SETTINGS_MAX_CONCURRENT_STREAMS(0x03):100', 'SETTINGS_INITIAL_WINDOW_SIZE(0x04):262144',
         'SETTINGS_MAX_HEADER_LIST_SIZE(0x06):16384', 'SETTINGS_NO_RFC7540_PRIORITIES(0x09):1',
+        'SETTINGS_ENABLE_CONNECT_PROTOCOL(0x08):1',
       ]);
       expect(text).toContain(`(window_size_increment=${4 * 1024 * 1024 - 65_535})`);
     });

@@ -22,6 +22,16 @@ describe('what is unknown or no value is refused by name', () => {
     expect(() => createServer(hello, options as ServerOptions)).toThrow(message);
   });
 
+  test('connectProtocols where it does not belong, and what is no list of protocols', () => {
+    expect(() => createServer(hello, { connectProtocols: ['websocket'] } as ServerOptions))
+      .toThrow('connectProtocols stands beside the handler: createServer({ handle, connectProto');
+    for (const protocols of ['websocket', true, ['WebSocket'], ['web socket'], [5]]) {
+      const connectProtocols = protocols as string[];
+      expect(() => createServer({ handle: hello, connectProtocols }))
+        .toThrow("connectProtocols is a list in lower case, ['websocket'] (RFC 8441 §4)");
+    }
+  });
+
   test.each<[string, unknown[], string]>([
     ['listen', [0, hello], 'listen returns a promise: await it'],
     ['listen', [hello], 'listen returns a promise: await it'],

@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { BINARY, CLOSE, CONTINUATION, RSV1, TEXT } from '../../src/websocket/frame.ts';
+import type { HttpRequest } from '../../src/http/request.ts';
 import type { Message } from '../../src/websocket/prepared-message.ts';
 import { Random } from './random.ts';
 import { openLink, type Carrier, type Link, type LinkOptions } from './websocket-link.ts';
@@ -126,7 +127,7 @@ export async function openDeflate(
     deflate: { ...TAKES_OVER, thresholdBytes: 0 }, extensions: 'permessage-deflate', ...rest,
     serve: (session) => {
       if (!isUnread && serve === undefined) session.onMessage((one) => void messages.push(one));
-      return serve?.(session);
+      return serve?.(session, session.request as HttpRequest);
     },
   });
   const answer = link.isClient ? options.extensions : link.extensions;

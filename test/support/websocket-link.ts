@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { Opening, openingHead, type OpeningOptions } from '../../src/client/opening.ts';
 import { dispatcher, failureAnswers } from '../../src/http/exchange.ts';
 import { problem } from '../../src/http/problem.ts';
+import type { HttpRequest } from '../../src/http/request.ts';
 import { http1 } from '../../src/http1/protocol.ts';
 import {
   DATA, DEFAULT_WINDOW, END_HEADERS, END_STREAM, RST_STREAM, SETTINGS, SETTINGS_INITIAL_WINDOW_SIZE,
@@ -20,7 +21,7 @@ import {
   deflateOptions, type DeflateAgreement, type DeflateOptions,
 } from '../../src/websocket/deflate-parameters.ts';
 import { webSocket, type SessionHandler } from '../../src/websocket/endpoint.ts';
-import type { MessageKind } from '../../src/websocket/inbox.ts';
+import type { MessageKind } from '../../src/websocket/message-assembler.ts';
 import { WebSocketProtocol, type Closure } from '../../src/websocket/protocol.ts';
 import { WebSocketSession } from '../../src/websocket/session.ts';
 import { ZlibBudget } from '../../src/websocket/zlib-budget.ts';
@@ -152,14 +153,14 @@ export abstract class Link {
 
   protected begun(session: WebSocketSession): void {
     this.session = session;
-    void session.closed.then((closure) => { this.closure = closure; });
+    void session.closed.then(({ cause: _, ...closure }) => { this.closure = closure; });
   }
 
   protected handler(): ReturnType<typeof webSocket> {
     const { serve, deflate = false, accepts } = this.options;
     return webSocket((session) => {
       this.begun(session);
-      return serve?.(session);
+      return serve?.(session, session.request as HttpRequest);
     }, { deflate, accepts, zlib: this.zlib });
   }
 }
@@ -285,7 +286,7 @@ class ClientLink extends PlainLink {
       ended: (closure) => end(closure),
     });
     this.begun(new WebSocketSession(wire, closed, undefined, '', agreed !== undefined));
-    void serve?.(this.session);
+    void serve?.(this.session, undefined as never);
     return wire;
   }
 }

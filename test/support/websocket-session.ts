@@ -61,6 +61,8 @@ export class Wire {
   readonly all: OutFrame[] = [];
   /** How the session ended; undefined while it has not. */
   closure: Closure | undefined;
+  /** Why there was no Close, apart from the rest. */
+  cause: Error | undefined;
   readonly #carrier: Carrier;
   readonly #notes: Notes;
   readonly #reader = new FrameReader();
@@ -71,7 +73,10 @@ export class Wire {
     this.#carrier = carrier;
     this.session = session;
     this.#notes = notes;
-    void session.closed.then((closure) => { this.closure = closure; });
+    void session.closed.then(({ cause, ...closure }) => {
+      this.closure = closure;
+      this.cause = cause;
+    });
     open.add(this);
   }
 
@@ -197,9 +202,9 @@ export class Wire {
 export async function openWire(name: WireName, options: WireOptions = {}): Promise<Wire> {
   const { serve, limits, fields, window, ...rest } = options;
   let session: WebSocketSession | undefined;
-  const handle = (own?: LimitChanges): Handler => webSocket((given) => {
+  const handle = (own?: LimitChanges): Handler => webSocket((given, request) => {
     session = given;
-    return serve?.(given);
+    return serve?.(given, request);
   }, { ...rest, ...(own && { limits: own as Partial<Limits> }) });
   const notes: Notes = { refused: [], failed: [] };
   const carrier = await OPENERS[name](handle, { notes, limits, fields, window });
@@ -240,4 +245,10 @@ export async function wireVerdict(
     expect(outcome, where).toEqual(whole);
   }
   return whole as WireOutcome;
+}
+
+/** What a program is told that sends without end and awaits nothing. */
+export function sloppy(ledgerBytes: number): Error {
+  const what = `sends that nobody awaits hold more than ledgerBytes, ${ledgerBytes}`;
+  return new Error(`${what}: await session.send(), or use trySend()`);
 }

@@ -1,6 +1,7 @@
 /** `webSocket`: what a session begins with, how a closing server sends many away. */
 import { describe, expect, test } from 'vitest';
 import type { Handler } from '../../src/http/exchange.ts';
+import { HttpError } from '../../src/http/http-error.ts';
 import { limitsFrom, type Limits } from '../../src/limits.ts';
 import { MemoryTransport } from '../../src/testing/index.ts';
 import { webSocket, type SessionHandler } from '../../src/websocket/endpoint.ts';
@@ -74,6 +75,36 @@ describe('a session begins', () => {
     expect(said(transport)).toEqual(['close 1011 an internal error in this session']);
     expect(request.asked.failed).toEqual([new Error('mine')]);
     expect(request.asked.refused).toEqual([]);
+  });
+
+  test('what came by two ways is told once: pieces that break, awaited', async () => {
+    async function* pieces(): AsyncGenerator<string> {
+      yield 'a';
+      throw new Error('mine');
+    }
+    const { request, transport } = begin(webSocket(async (session) => session.send(pieces())));
+    await transport.settle();
+    expect(request.asked.failed).toEqual([new Error('mine')]);
+  });
+
+  test('it is given the request too', () => {
+    const given: unknown[] = [];
+    const { request } = begin(webSocket((_, own) => void given.push(own)));
+    expect(given).toEqual([request]);
+  });
+
+  test('a handshake that is refused is told to the program, with what to do about it', () => {
+    const request = openingRequest({ Origin: 'http://localhost:5173' });
+    expect(() => webSocket(idle)(request)).toThrow(
+      new HttpError(403, 'pages of that origin may not connect here (RFC 6455 §10.2)'),
+    );
+    expect(request.asked.refused.map(({ code, message }) => [code, message])).toEqual([[
+      403, 'origin "http://localhost:5173" is not http://server.example.com: list it in ' +
+        'webSocket(serve, { origins }); behind a proxy that ends TLS, set trustedProxies',
+    ]]);
+    const old = openingRequest({ 'Sec-WebSocket-Version': '8' });
+    expect(() => webSocket(idle)(old)).toThrow(HttpError);
+    expect(old.asked.refused.map(({ code }) => code)).toEqual([426]);
   });
 
   test('a peer that breaks a rule is refused, and the program is not blamed', async () => {

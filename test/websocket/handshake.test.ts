@@ -257,13 +257,26 @@ describe('§4.2.2 /subprotocol/', () => {
     expect(handshake(request, { ...RULES, subprotocols }).subprotocol).toBe('a');
     expect(calls).toEqual([[['b', 'a'], request]]);
   });
-  test('and may choose none; without an offer it is not asked', () => {
+  test('and may choose none; without an offer it has none to choose from, and may refuse', () => {
     const none: HandshakeRules['subprotocols'] = () => undefined;
     expect(opened({ [PROTOCOL]: 'a' }, { subprotocols: none }).fields).toEqual(AGREED);
-    const never: HandshakeRules['subprotocols'] = () => { throw new Error('asked'); };
-    expect(opened({}, { subprotocols: never }).fields).toEqual(AGREED);
+    expect(opened({}, { subprotocols: none }).fields).toEqual(AGREED);
+    const required: HandshakeRules['subprotocols'] = (offered) => {
+      if (offered.length === 0) throw new HttpError(400, 'speak v1 or v2');
+      return offered[0];
+    };
+    expect(() => opened({}, { subprotocols: required })).toThrow('speak v1 or v2');
+    expect(opened({ [PROTOCOL]: 'v2' }, { subprotocols: required }).subprotocol).toBe('v2');
   });
-  test.each(['b', '', 'a, b', 'A', null])('but not %j, which was not offered', (chosen) => {
+  test.each(['', null])('%j is none', (chosen) => {
+    const subprotocols = (): string => chosen as string;
+    expect(opened({ [PROTOCOL]: 'a' }, { subprotocols }).subprotocol).toBe('');
+  });
+  test('a Promise is no choice, and its failure is nobody\'s', async () => {
+    const subprotocols = (): string => Promise.reject(new Error('late')) as never;
+    expect(() => opened({ [PROTOCOL]: 'a' }, { subprotocols })).toThrow('choose at once');
+  });
+  test.each(['b', 'a, b', 'A'])('but not %j, which was not offered', (chosen) => {
     const subprotocols = (): string => chosen as string;
     expect(() => opened({ [PROTOCOL]: 'a' }, { subprotocols }))
       .toThrow(new TypeError(`subprotocol "${chosen}" was not offered (RFC 6455 §4.2.2)`));

@@ -349,3 +349,39 @@ describe.each(WIRES)('streams(), %s', (name) => {
     }
   });
 });
+
+describe.each(WIRES)('a listener that failed, %s', (name) => {
+  test.each<[string, () => unknown]>([
+    ['throws', () => { throw new Error('mine'); }],
+    ['rejects', () => Promise.reject(new Error('mine'))],
+  ])('is not called again: %s', async (_, fails) => {
+    let calls = 0;
+    const wire = await openWire(name, {
+      serve: (session) => session.onMessage(() => {
+        calls++;
+        return fails();
+      }),
+    });
+    await wire.send(...Array.from({ length: 300 }, () => text('a')));
+    await wire.send(text('b'), text('c'));
+    expect([calls, wire.failed]).toEqual([1, [new Error('mine')]]);
+  });
+});
+
+describe.each(WIRES)('a program that stopped reading, and a peer that left, %s', (name) => {
+  test.each<[string, boolean, (session: WebSocketSession) => unknown]>([
+    ['it never read', false, () => {}],
+    ['it read once', true, async (session) => { for await (const _ of session) break; }],
+    ['its listener hangs', true, (session) => session.onMessage(() => new Promise(() => {}))],
+  ])('%s: the session ends', async (_, isWanted, serve) => {
+    const limits = { unreadBytes: 1000, webSocketDeadMs: 2000, webSocketUnreadMs: 4000 };
+    const wire = await openWire(name, { limits, serve });
+    for (let at = 0; at < 4; at++) await wire.send(text('x'.repeat(1000)));
+    await wire.end();
+    for (let at = 0; at < (isWanted ? 15 : 7); at++) await wire.tick(250);
+    expect(wire.closure).toBeUndefined();
+    for (let at = 0; at < 3; at++) await wire.tick(250);
+    expect(wire.closure).toBeDefined();
+    expect(String(wire.failed)).toMatch(isWanted ? /webSocketUnreadMs, 4000/ : /nobody reads/);
+  });
+});

@@ -153,8 +153,8 @@ describe('at once', () => {
     expect(longer.pieces).toEqual([]);
   });
 
-  test('256 KiB of a message; then the pool takes over where it stands', async () => {
-    const most = 256 * 1024;
+  test('64 KiB of a message; then the pool takes over where it stands', async () => {
+    const most = 64 * 1024;
     expect(inflation(deflated(Buffer.alloc(most))).prompt(false)).toBe(true);
     const block = join(deflated(Buffer.alloc(most - 5)), FLUSHED);
     for (const payload of [

@@ -1,9 +1,10 @@
 /** The outbox: order, how much may wait, and what becomes of it. Pieces: piece-run.test.ts. */
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { prepare } from '../../src/websocket/prepared-message.ts';
 import { ping } from '../support/websocket.ts';
 import {
-  WIRES, openWire, shown, type Wire, type WireOptions,
+  WIRES, openWire, shown, sloppy, type Wire, type WireOptions,
 } from '../support/websocket-session.ts';
 
 const MARK = 10_000;
@@ -171,18 +172,18 @@ describe.each(WIRES)('sends that nobody awaits end at ledgerBytes, %s', (name) =
   test.each<[string, number, string]>([
     ['long', 300, 'm'.repeat(1000)], ['short', 30_000, 'mm'], ['empty', 30_000, ''],
     ['of two octets a character', 120, '€'.repeat(1000)],
-  ])('messages that are %s: 1008 (D20)', async (_, count, message) => {
+  ])('messages that are %s: 1013 (D20)', async (_, count, message) => {
     const wire = await openWire(name, { limits, window: 0 });
     void wire.session.send('x'.repeat(3 * MARK));
     await wire.settled();
     for (let sent = 0; sent < count; sent++) void wire.session.send(message);
     await wire.tick(250);
-    expect(wire.refused.map(({ code }) => code)).toEqual([1008]);
-    expect(wire.closure).toMatchObject({ code: 1008, clean: false });
+    expect(wire.failed).toEqual([sloppy(200_000)]);
+    expect(wire.closure).toMatchObject({ code: 1013, clean: false });
     expect(wire.session.bufferedBytes).toBeLessThan(4 * MARK);
     await wire.release();
     expect(wire.all.map(shown)).toEqual(['text <30000>',
-      'close 1008 the connection holds more than ledgerBytes, 200000']);
+      'close 1013 too slow a reader']);
   });
 
   test('messages in pieces count too', async () => {
@@ -191,7 +192,7 @@ describe.each(WIRES)('sends that nobody awaits end at ledgerBytes, %s', (name) =
     async function* pieces(): AsyncGenerator<string> { yield 'a'; }
     for (let sent = 0; sent < 30_000; sent++) void wire.session.send(pieces());
     await wire.tick(250);
-    expect(wire.refused.map(({ code }) => code)).toEqual([1008]);
+    expect(wire.failed).toEqual([sloppy(200_000)]);
   });
 
   test('what waits is on the ledger: never less than is held', async () => {
@@ -204,5 +205,36 @@ describe.each(WIRES)('sends that nobody awaits end at ledgerBytes, %s', (name) =
     await wire.tick(250);
     expect(wire.charged).toBe(0);
     expect(wire.all).toHaveLength(101);
+  });
+});
+
+describe.each(WIRES)('pieces that never began are let go, %s', (name) => {
+  async function withFiles(act: (wire: Wire, file: () => Readable) => unknown): Promise<boolean[]> {
+    const files: Readable[] = [];
+    const file = (): Readable => {
+      const made = Readable.from(['a', 'b']);
+      files.push(made);
+      return made;
+    };
+    const wire = await openWire(name, { limits: LIMITS, window: 0 });
+    await act(wire, file);
+    await wire.settled();
+    return files.map(({ destroyed }) => destroyed);
+  }
+
+  test('sent to a session that is closed', async () => {
+    expect(await withFiles((wire, file) => {
+      wire.session.terminate();
+      void wire.session.send(file());
+      void wire.session.send(file());
+    })).toEqual([true, true]);
+  });
+
+  test('behind others when it ends', async () => {
+    expect(await withFiles(async (wire, file) => {
+      void wire.session.send('x'.repeat(3 * MARK));
+      for (let at = 0; at < 3; at++) void wire.session.send(file());
+      await wire.cut();
+    })).toEqual([true, true, true]);
   });
 });

@@ -101,11 +101,14 @@ describe.each(WIRES)('messages in pieces, %s', (name) => {
     })());
     let isNext = false;
     void wire.session.send('next').then(() => { isNext = true; });
-    expect(wire.session.trySend('no')).toBe(false);
+    // There is room behind it.
+    expect(wire.session.trySend('too')).toBe(true);
     expect(await wire.send(ping('p'))).toEqual(['text- a', 'pong p']);
     expect(isNext).toBe(false);
     gate.resolve();
-    expect(await wire.settled()).toEqual(['continuation- b', 'continuation', 'text next']);
+    expect(await wire.settled()).toEqual([
+      'continuation- b', 'continuation', 'text next', 'text too',
+    ]);
     await pieces;
     expect(isNext).toBe(true);
   });
@@ -207,8 +210,8 @@ describe.each(WIRES)('messages in pieces, %s', (name) => {
     expect(returned).toBe(0);
     await end(wire);
     expect(returned).toBe(1);
-    expect(await outcome(sent)).toBe('the WebSocket is closed');
-    expect(await outcome(waiting)).toBe('the WebSocket is closed');
+    expect(await outcome(sent)).toMatch(/^the WebSocket is closed/);
+    expect(await outcome(waiting)).toMatch(/^the WebSocket is closed/);
   });
 
   // FrameReader throws where a message begins within another (RFC 6455 §5.4).

@@ -1,10 +1,12 @@
 /** Messages that are made once for many, and what is no message at all. */
 import { constants, inflateRawSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { PreparedMessage, checkMessage, prepare } from '../../src/websocket/prepared-message.ts';
+import { ZlibBudget } from '../../src/websocket/zlib-budget.ts';
 import { WIRES, openWire, type Wire } from '../support/websocket-session.ts';
 
 const LONG = 'a line that is said again. '.repeat(100);
+const INLINE = new ZlibBudget({ inline: true });
 const TAIL = Buffer.from([0, 0, 0xff, 0xff]);
 
 function inflated(payload: Buffer): Buffer {
@@ -31,14 +33,26 @@ describe('prepare', () => {
   test('each form is made once', () => {
     const prepared = prepare(LONG);
     expect(prepared.plain).toBe(prepared.plain);
-    expect(prepared.compressed(15)).toBe(prepared.compressed(15));
-    expect(prepared.compressed(9)).not.toBe(prepared.compressed(15));
+    expect(prepared.compressed(15, INLINE)).toBe(prepared.compressed(15, INLINE));
+    expect(prepared.compressed(9, INLINE)).not.toBe(prepared.compressed(15, INLINE));
+  });
+
+  test('a long one is compressed in the pool, and leaves as it is until then', async () => {
+    const message = 'not so short, '.repeat(10_000);
+    const prepared = prepare(message);
+    const budget = new ZlibBudget();
+    expect([prepared.compressed(15, budget), budget.running]).toEqual([undefined, 1]);
+    expect([prepared.compressed(15, budget), budget.running]).toEqual([undefined, 1]);
+    await vi.waitUntil(() => budget.running === 0);
+    const frame = prepared.compressed(15, budget);
+    expect(frame?.octets.length).toBeLessThan(message.length / 10);
+    expect(prepared.compressed(15, budget)).toBe(frame);
   });
 
   test('what gets no shorter has no compressed form', () => {
     const prepared = prepare('x');
-    expect(prepared.compressed(15)).toBeUndefined();
-    expect(prepared.compressed(15)).toBeUndefined();
+    expect(prepared.compressed(15, INLINE)).toBeUndefined();
+    expect(prepared.compressed(15, INLINE)).toBeUndefined();
   });
 
   test.each<[unknown, RegExp]>([

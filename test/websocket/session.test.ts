@@ -1,7 +1,7 @@
 /** The session: what a program holds of a WebSocket. Each part has its own test beside this. */
 import { describe, expect, test } from 'vitest';
 import type { WebSocketSession } from '../../src/websocket/session.ts';
-import { close, frame, text } from '../support/websocket.ts';
+import { close, continuation, frame, text } from '../support/websocket.ts';
 import { unhandledDuring } from '../support/unhandled.ts';
 import { WIRES, openWire, type Wire } from '../support/websocket-session.ts';
 
@@ -100,6 +100,32 @@ describe.each(WIRES)('a session, %s', (name) => {
     expect(session.isOpen).toBe(false);
     expect(session.trySend('late')).toBe(false);
     await expect(session.send('late')).rejects.toMatchObject({ name: 'PeerGoneError' });
+  });
+
+  test('what closed says has a cause where there was no Close', async () => {
+    const cut = await openWire(name);
+    await cut.cut();
+    expect(cut.cause).toBeInstanceOf(Error);
+    const closed = await openWire(name);
+    await closed.send(close(1000));
+    expect(closed.cause).toBeUndefined();
+  });
+
+  test('streams(): any number of fragments, up to webSocketMessageBytes', async () => {
+    const pieces: unknown[] = [];
+    const wire = await openWire(name, {
+      limits: { webSocketFragments: 2, webSocketMessageBytes: 100 },
+      serve: async (session) => {
+        for await (const message of session.streams()) for await (const one of message) {
+          pieces.push(one);
+        }
+      },
+    });
+    await wire.send(text('a', false));
+    for (let at = 0; at < 98; at++) await wire.send(continuation('b', false));
+    expect(await wire.send(continuation('c'))).toEqual([]);
+    expect(pieces.join('')).toBe(`a${'b'.repeat(98)}c`);
+    expect((await wire.send(text('x'.repeat(101))))[0]).toMatch(/^close 1009 /);
   });
 
   test('its request is told of the end, and of why', async () => {
