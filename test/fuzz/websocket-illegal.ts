@@ -105,6 +105,7 @@ function placeOf(
   return {
     random, deflate, accepts, messageBytes, within, masks: carrier !== 'client',
     fragments: FRAGMENTS,
+    inPieces: plan.reader === 'pieces' && !plan.deflate,
   };
 }
 

@@ -20,6 +20,8 @@ export interface Place {
   readonly accepts: 'text' | 'binary' | undefined;
   readonly messageBytes: number;
   readonly fragments: number;
+  /** Messages are handed on as they come: fragments cost nothing. */
+  readonly inPieces: boolean;
   /** The message that has begun; its octets as they stood on the wire. */
   readonly within: {
     readonly isText: boolean;
@@ -120,8 +122,9 @@ function compressed(place: Place, payload: Uint8Array, opcode = dataOpcode(place
 }
 
 /** What a message that is coming has cost (DESIGN §6: fragments cost besides their payload). */
-const charged = ({ within }: Place): number =>
-  within === undefined ? 0 : within.octets + within.fragments * FRAGMENT_BYTES;
+const fragmentBytes = ({ inPieces }: Place): number => (inPieces ? 0 : FRAGMENT_BYTES);
+const charged = (place: Place): number => (place.within === undefined
+  ? 0 : place.within.octets + place.within.fragments * fragmentBytes(place));
 
 const close = (place: Place, code: number, reason: Payload = ''): Uint8Array =>
   of(place, CLOSE, join(Uint8Array.of(code >> 8, code & 0xff), reason));
@@ -276,7 +279,7 @@ export const OFFENCES: Readonly<Record<string, Offence>> = {
   },
   // 1008: what we do not want (DESIGN §6)
   'too many fragments': {
-    code: 1008,
+    code: 1008, fits: ({ inPieces }) => !inPieces,
     octets: (place) => {
       const opcode = dataOpcode(place);
       const more = place.fragments + 1 - (place.within?.fragments ?? 0);
@@ -304,7 +307,7 @@ export const OFFENCES: Readonly<Record<string, Offence>> = {
     octets: (place) => {
       const { random, messageBytes } = place;
       const isWhole = place.within === undefined && random.chance(0.5);
-      const length = messageBytes + 1 - charged(place) - (isWhole ? 0 : FRAGMENT_BYTES);
+      const length = messageBytes + 1 - charged(place) - (isWhole ? 0 : fragmentBytes(place));
       const payload = ascii(random, length);
       return of(place, dataOpcode(place), payload, {
         final: isWhole || (place.within !== undefined && random.chance(0.5)),

@@ -325,7 +325,7 @@ describe('dead peers', () => {
   const PEERS = load('DEAD', 50, 500);
   const SERVER = `${COMMON}
     await serve(endpoint(() => {}), {
-      limits: { webSocketPingMs: 500, webSocketDeadMs: 1500 },
+      limits: { webSocketPingMs: 1000, webSocketDeadMs: 3000 },
     });
   `;
 
@@ -337,14 +337,14 @@ describe('dead peers', () => {
       client.socket.pause();
       return client;
     });
-    expect((await server.state()).counters.connections).toBe(PEERS + 1);
+    expect((await server.state()).counters.accepted).toBe(PEERS + 1);
     const { facts, counters } = await server.until((state) => state.counters.connections === 1);
     expect(facts).toMatchObject({ sessions: 1, ends: { 1006: PEERS } });
     expect(counters.heldBytes).toBe(0);
     // Who answers pings stays.
     expect(alive.isOpen).toBe(true);
     await alive.ping();
-    expect(peers).toHaveLength(PEERS);
+    for (const { socket } of peers) socket.destroy();
   }, LONG_MS);
 });
 
