@@ -51,6 +51,7 @@ const ALLOCATION_MS = 100;
 
 export class Suite {
   readonly #comparisons: Comparison[] = [];
+  readonly #closers: (() => unknown)[] = [];
   readonly #rounds: number;
   readonly #roundMs: number;
 
@@ -67,9 +68,20 @@ export class Suite {
     this.#comparisons.push({ name, sides: present, units });
   }
 
-  /** Runs all, one comparison after the other. */
-  async *run(): AsyncGenerator<Result> {
-    for (const comparison of this.#comparisons) yield await this.#result(comparison);
+  /** Closes what a bench has opened, when all of it was run. */
+  afterwards(close: () => unknown): void {
+    this.#closers.push(close);
+  }
+
+  /** Runs all, or the one that is named, one comparison after the other. */
+  async *run(name?: string): AsyncGenerator<Result> {
+    try {
+      for (const comparison of this.#comparisons) {
+        if (name === undefined || name === comparison.name) yield await this.#result(comparison);
+      }
+    } finally {
+      for (const close of this.#closers) await close();
+    }
   }
 
   async #result({ name, sides, units }: Comparison): Promise<Result> {
@@ -117,7 +129,9 @@ class Runner {
 
   async round(time: number): Promise<void> {
     const bench = new Bench({ time, warmup: false });
-    bench.add(this.side, this.isAsync ? this.call : this.#repeated());
+    // Told, it does not find out by a call of its own, which would overlap with the first.
+    const { isAsync } = this;
+    bench.add(this.side, isAsync ? this.call : this.#repeated(), { async: isAsync });
     const [task] = await bench.run();
     const result = task?.result;
     if (result?.state !== 'completed') {

@@ -6,7 +6,6 @@
  * octets will do.
  */
 import { Buffer } from 'node:buffer';
-import { createRequire } from 'node:module';
 import { Slab } from '../../src/bytes/slab.ts';
 import { BINARY, FIN } from '../../src/websocket/frame.ts';
 import { FrameParser, type DataSink } from '../../src/websocket/frame-parser.ts';
@@ -14,6 +13,8 @@ import { writeFrameHeader } from '../../src/websocket/frame-writer.ts';
 import { copyMasked } from '../../src/websocket/mask.ts';
 import { MessageAssembler } from '../../src/websocket/message-assembler.ts';
 import { MessageCollector } from '../../src/websocket/message-collector.ts';
+import { agreed } from '../agreement.ts';
+import { ws } from '../peers.ts';
 import type { Suite } from '../suite.ts';
 
 const KEY = 0x37fa213d;
@@ -26,25 +27,38 @@ const READS: readonly (readonly [number, number])[] = [
   [1, 20], [16, 20], [1, 1024], [1, 65_536], [1, 1 << 20],
 ];
 
-interface WsReceiver {
-  write(octets: Uint8Array): boolean;
-  on(event: 'message', listener: () => void): unknown;
+/** Octets of messages that came whole; one on each side. */
+class Sum {
+  octets = 0;
+
+  receiveText(): void {
+    throw new Error('all are binary');
+  }
+
+  receiveBinary(octets: Uint8Array): void {
+    this.octets += octets.length;
+  }
 }
 
 export function add(suite: Suite): void {
-  const Receiver = wsReceiver();
   for (const [count, length] of READS) {
     const name = `${count} x ${length} octets`;
     const octets = frames(count, length);
     const bare = parser({ beginFrame: ignore, frameData: ignore, endFrame: ignore });
+    const [ours, theirs] = [new Sum(), new Sum()];
     const whole = parser(new MessageAssembler(
-      new MessageCollector({ receiveText: ignore, receiveBinary: ignore }, MESSAGE_BYTES),
+      new MessageCollector(ours, MESSAGE_BYTES),
       { messageBytes: MESSAGE_BYTES, fragments: 1024 },
     ));
-    const receiver = Receiver && new Receiver({
+    const receiver = ws && new ws.Receiver({
       isServer: true, maxPayload: MESSAGE_BYTES, allowSynchronousEvents: true,
     });
-    receiver?.on('message', ignore);
+    receiver?.on('message', (message) => theirs.receiveBinary(message));
+    receive(whole, octets);
+    receiver?.write(octets);
+    agreed(name, {
+      expected: count * length, wirestack: ours.octets, ws: receiver && theirs.octets,
+    });
     suite.compare(`frames, ${name}`, { wirestack: () => receive(bare, octets) }, count);
     suite.compare(`messages, ${name}`, {
       wirestack: () => receive(whole, octets),
@@ -68,15 +82,4 @@ function frames(count: number, length: number): Uint8Array {
     copyMasked(slab, Buffer.alloc(length, i), KEY);
   }
   return Buffer.from(slab.take());
-}
-
-/** The receiver of `ws`, where it is installed: nothing here depends on it. */
-function wsReceiver(): (new (options: object) => WsReceiver) | undefined {
-  try {
-    return (createRequire(import.meta.url)('ws') as {
-      Receiver: new (options: object) => WsReceiver;
-    }).Receiver;
-  } catch {
-    return undefined;
-  }
 }
