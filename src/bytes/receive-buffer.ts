@@ -35,6 +35,15 @@ export class ReceiveBuffer {
     if (this.start === this.end) this.clear();
   }
 
+  /** Has the run parsed from its front; `parse` returns the offset up to which it was used. */
+  parse(parse: (bytes: Uint8Array, start: number, end: number) => number): void {
+    if (this.length === 0) return;
+    const { bytes, start, end } = this;
+    const used = parse(bytes, start, end);
+    // It may have been cleared meanwhile: nothing more is wanted.
+    if (this.length > 0) this.consume(used - start);
+  }
+
   /** Whether the run holds no octet but these two; the empty run does not either. */
   isOnly(one: number, other: number): boolean {
     for (let at = this.start; at < this.end; at++) {

@@ -13,7 +13,7 @@ import type { ConnectionTransport, ProtocolFactory } from '../protocol.ts';
 import { Connection } from '../server/connection.ts';
 import { deflateOptions, type DeflateChanges } from '../websocket/deflate-parameters.ts';
 import type { Agreement } from '../websocket/handshake.ts';
-import type { MessageKind } from '../websocket/message-assembler.ts';
+import { checkMessageKind, type MessageKind } from '../websocket/message-assembler.ts';
 import { maskingKeys } from '../websocket/mask.ts';
 import { WebSocketProtocol, type Closure } from '../websocket/protocol.ts';
 import { WebSocketSession } from '../websocket/session.ts';
@@ -61,9 +61,7 @@ function check(options: ConnectOptions): void {
   if (subprotocols !== undefined && !Array.isArray(subprotocols)) {
     throw new TypeError("subprotocols are a list, such as ['chat']");
   }
-  if (accepts !== undefined && accepts !== 'text' && accepts !== 'binary') {
-    throw new TypeError("accepts is 'text' or 'binary'; leave it out for both");
-  }
+  checkMessageKind(accepts);
   if (signal !== undefined && typeof signal.aborted !== 'boolean') {
     throw new TypeError('signal is an AbortSignal, such as AbortSignal.timeout(5000)');
   }

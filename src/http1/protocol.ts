@@ -251,11 +251,7 @@ class Http1Protocol implements Protocol, ExchangeHost {
   }
 
   #parseRest(): void {
-    const rest = this.#rest;
-    const { bytes, start, end } = rest;
-    const used = this.#parse(bytes, start, end);
-    // Reading may have ended on the way, and the rest been dropped.
-    if (rest.length > 0) rest.consume(used - start);
+    this.#rest.parse((bytes, start, end) => this.#parse(bytes, start, end));
   }
 
   /** Reads units until one is partial or reading stands still. Returns the offset reached. */

@@ -245,11 +245,7 @@ export abstract class Http2Connection implements Protocol, StreamHost, ReceiverH
   // Parsing
 
   #parseRest(): void {
-    const rest = this.#rest;
-    if (rest.length === 0) return;
-    const { bytes, start, end } = rest;
-    const used = this.#parse(bytes, start, end);
-    if (rest.length > 0) rest.consume(used - start);
+    this.#rest.parse((bytes, start, end) => this.#parse(bytes, start, end));
   }
 
   #parse(bytes: Uint8Array, start: number, end: number): number {

@@ -8,7 +8,7 @@ import { limitsFrom, type LimitChanges } from '../limits.ts';
 import { deflateOptions, type DeflateChanges } from './deflate-parameters.ts';
 import { GOING_AWAY, SERVICE_RESTART } from './frame.ts';
 import type { HandshakeRules, SubprotocolChoice } from './handshake.ts';
-import type { MessageKind } from './message-assembler.ts';
+import { checkMessageKind, type MessageKind } from './message-assembler.ts';
 import { ZlibBudget } from './zlib-budget.ts';
 
 export interface WebSocketOptions {
@@ -49,9 +49,7 @@ export function checkOptions(options: WebSocketOptions): void {
   if (requireOrigin !== undefined && typeof requireOrigin !== 'boolean') {
     throw new TypeError('requireOrigin is true or false');
   }
-  if (accepts !== undefined && accepts !== 'text' && accepts !== 'binary') {
-    throw new TypeError("accepts is 'text' or 'binary'; leave it out for both");
-  }
+  checkMessageKind(accepts);
   if (drainCode !== undefined && drainCode !== GOING_AWAY && drainCode !== SERVICE_RESTART) {
     throw new TypeError('drainCode is 1001 or 1012 (RFC 6455 §7.4.1)');
   }

@@ -10,7 +10,7 @@
  */
 import { HTAB, SP, TOKEN, isToken } from '../bytes/ascii.ts';
 
-/** Of the field, octets. */
+/** Of a field, octets; for the list of subprotocols too. */
 export const EXTENSION_LIST_BYTES_MAX = 4096;
 
 export interface ExtensionParameter {

@@ -11,7 +11,7 @@ import { tokenMembers, trimOws } from '../http/fields.ts';
 import { HttpError } from '../http/http-error.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { acceptOffer, type DeflateAgreement, type DeflateOptions } from './deflate-parameters.ts';
-import { parseExtensionList } from './extension-list.ts';
+import { EXTENSION_LIST_BYTES_MAX, parseExtensionList } from './extension-list.ts';
 
 /**
  * Chooses a subprotocol among those that a client offered, if any; undefined: none. Who must have
@@ -45,7 +45,6 @@ export const VERSION = '13';
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** The base64 of 16 octets: the last digit holds four bits. */
 const KEY = /^[A-Za-z0-9+/]{21}[AQgw]==$/;
-const LIST_CHARACTERS_MAX = 4096;
 
 /** Whether a request asks for a WebSocket, well or badly: for a path that has a page as well. */
 export function isWebSocketRequest({ method, protocol, fields }: HttpRequest): boolean {
@@ -170,7 +169,7 @@ function chooseSubprotocol(
 
 /** Tokens, each once (RFC 6455 §4.1); empty elements are passed over (RFC 9110 §5.6.1.2). */
 function parseSubprotocols(text: string): string[] {
-  const offered = text.length > LIST_CHARACTERS_MAX ? []
+  const offered = text.length > EXTENSION_LIST_BYTES_MAX ? []
     : text.split(',').map((one) => trimOws(one)).filter((one) => one !== '');
   const isList = offered.length > 0 && offered.every(isToken) &&
     new Set(offered).size === offered.length;

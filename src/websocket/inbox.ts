@@ -19,7 +19,7 @@ import {
 
 export interface InboxHost {
   readonly limits: Limits;
-  /** Owns octets that were lent. */
+  /** Owns the octets of pieces, which were lent. */
   readonly transport: Pick<Transport, 'keep'>;
   /** Something unread was taken: the peer may send more. */
   taken(): void;

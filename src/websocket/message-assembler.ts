@@ -31,6 +31,12 @@ export interface MessageSink {
 /** A kind of message. */
 export type MessageKind = 'text' | 'binary';
 
+/** Throws a TypeError for what is no kind. */
+export function checkMessageKind(accepts: unknown): void {
+  if (accepts === undefined || accepts === 'text' || accepts === 'binary') return;
+  throw new TypeError("accepts is 'text' or 'binary'; leave it out for both");
+}
+
 export interface MessageBounds {
   /** Octets of a message on the wire: webSocketMessageBytes. */
   readonly messageBytes: number;

@@ -75,6 +75,37 @@ describe('ReceiveBuffer', () => {
   });
 });
 
+describe('parse', () => {
+  function holding(...octets: number[]): ReceiveBuffer {
+    const buffer = new ReceiveBuffer();
+    buffer.append(Uint8Array.from(octets), 0, octets.length);
+    return buffer;
+  }
+
+  test('the run is parsed from its front, and what was used is dropped', () => {
+    const buffer = holding(1, 2, 3, 4);
+    buffer.consume(1);
+    const seen: number[][] = [];
+    for (const used of [2, 0, 1]) {
+      buffer.parse((bytes, start, end) => {
+        seen.push([...bytes.subarray(start, end)]);
+        return start + used;
+      });
+    }
+    expect([seen, buffer.length]).toEqual([[[2, 3, 4], [4], [4]], 0]);
+  });
+
+  test('an empty run is not; one that is cleared meanwhile stays so', () => {
+    new ReceiveBuffer().parse(() => { throw new Error('called'); });
+    const buffer = holding(1, 2);
+    buffer.parse((_, start) => {
+      buffer.clear();
+      return start + 1;
+    });
+    expect(buffer.length).toBe(0);
+  });
+});
+
 describe('own', () => {
   const SLAB = 800;
 
